@@ -1,0 +1,194 @@
+package state
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"stocksync/topics"
+)
+
+// Output is one record that the overlay's transaction must produce to the task's partition.
+type Output struct {
+	Kind        OutputKind
+	Key, Value  []byte // the receiver's to keep, not to change
+	Revision    []byte // header of availability records
+	Traceparent []byte // header of availability records, when the newest cause had one
+}
+
+// OutputKind says which topic an Output belongs to.
+type OutputKind uint8
+
+// The topics that a task writes by itself.
+const (
+	ToChangelog OutputKind = iota
+	ToAvailability
+)
+
+// Prepare hands out the records of the overlay's transaction: per touched SKU its chunks and its
+// availability record, and the task record last. It is called once for each overlay; Committed or
+// Rollback must follow.
+func (t *Task) Prepare(now time.Time, emit func(Output)) {
+	t.staging = t.staging[:0]
+	at := topics.TimeOf(now)
+	for _, it := range t.dirty {
+		it.revise(now.UnixMilli())
+		it.writeChunks(&t.arena, func(chunk uint32, value []byte) {
+			key := t.arena.room(4 + len(it.sku) + 6)
+			key = appendChunkKey(appendPartition(key, t.partition), it.sku, chunk)
+			t.stage(key, value, emit)
+		})
+		emit(t.availability(it, at))
+	}
+	key := append(appendPartition(t.arena.room(5), t.partition), kindTask)
+	t.arena.scratch = t.staged.Append(t.arena.scratch[:0])
+	t.stage(key, t.arena.join(t.arena.scratch), emit)
+}
+
+// stage notes a changelog record for Pebble; its key there is the changelog's after the partition.
+func (t *Task) stage(key, value []byte, emit func(Output)) {
+	t.staging = append(t.staging, write{key: key, value: value})
+	emit(Output{Kind: ToChangelog, Key: key[4:], Value: value})
+}
+
+// revise gives the item the revision of the record to come (F6).
+func (it *item) revise(wallMs int64) {
+	it.revision = max(it.revision+1, wallMs)
+	for i := range it.ordersFrom {
+		if it.ordersFrom[i].revision == 0 {
+			it.ordersFrom[i].revision = it.revision
+		}
+	}
+}
+
+func (t *Task) availability(it *item, now topics.Time) Output {
+	it.availability(&t.record0)
+	t.record0.ProcessedAt = now
+	t.arena.scratch = t.record0.AppendJSON(t.arena.scratch[:0])
+	key := append(t.arena.room(len(it.sku)), it.sku...)
+	revision := strconv.AppendInt(t.arena.room(20), it.revision, 10)
+	return Output{
+		Kind: ToAvailability, Key: key, Value: t.arena.join(t.arena.scratch), Revision: revision,
+		Traceparent: it.touched.traceparent,
+	}
+}
+
+// Committed makes the overlay state: the transaction that holds it is committed, and last is the
+// offset of its last changelog record, the task record.
+func (t *Task) Committed(last int64, now time.Time) error {
+	t.pending.add(t.staging)
+	for _, it := range t.dirty {
+		for _, day := range it.touched.days {
+			t.pending.add([]write{{key: appendDayKey(nil, t.partition, day, it.sku)}})
+		}
+		it.flushed = false
+		it.end(&t.touched)
+		t.cache.account(it)
+	}
+	t.dirty, t.staging = t.dirty[:0], t.staging[:0]
+	t.record, t.exists, t.moved = t.staged, true, false
+	t.position = changelogPosition{next: last + 1, caughtUp: now.Unix()}
+	limit := t.store.cacheBytes / int64(max(1, t.store.open.Load()))
+	if t.pending.full() || !t.cache.shrink(limit) {
+		if err := t.flush(); err != nil {
+			return err
+		}
+		t.cache.shrink(limit)
+	}
+	return nil
+}
+
+// Rollback drops the overlay. The caller replays the changelog's tail before it folds again: the
+// transaction may have been committed after all.
+func (t *Task) Rollback() error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, it := range t.dirty {
+		t.cache.remove(it)
+		it.end(&t.touched)
+	}
+	t.dirty, t.staging = t.dirty[:0], t.staging[:0]
+	t.staged, t.moved = t.record, false
+	return nil
+}
+
+// Change is one changelog record that is replayed.
+type Change struct{ Key, Value []byte }
+
+// Replay applies committed changelog records in order; next is the offset after the last of them,
+// also when that was a control record. caughtUp is the time when next is the changelog's end, else
+// zero. The overlay must be empty.
+func (t *Task) Replay(changes []Change, next int64, caughtUp time.Time) error {
+	if t.moved || len(t.dirty) > 0 {
+		return fmt.Errorf("partition %d: replay into an overlay: %w", t.partition, ErrInvariant)
+	}
+	for _, c := range changes {
+		if err := t.replay(c); err != nil {
+			return fmt.Errorf("partition %d: replay: %w", t.partition, err)
+		}
+	}
+	t.position.next = next
+	if !caughtUp.IsZero() {
+		t.position.caughtUp = caughtUp.Unix()
+	}
+	if t.pending.full() || !caughtUp.IsZero() { // what comes next reads from Pebble
+		return t.flush()
+	}
+	return nil
+}
+
+func (t *Task) replay(c Change) error {
+	key := append(appendPartition(make([]byte, 0, 4+len(c.Key)), t.partition), c.Key...)
+	t.pending.add([]write{{key: key, value: c.Value}})
+	if IsTaskKey(c.Key) {
+		if c.Value == nil {
+			return fmt.Errorf("tombstone for the task record: %w", ErrInvariant)
+		}
+		return t.readRecord(c.Value)
+	}
+	sku, _, err := parseChunkKey(c.Key)
+	if err != nil {
+		return err
+	}
+	if it, ok := t.cache.get(string(sku)); ok {
+		t.cache.remove(it)
+	}
+	if c.Value == nil {
+		return nil
+	}
+	return t.indexDays(string(sku), c.Value)
+}
+
+// indexDays puts a SKU under the days that a chunk names: its last active day, and the arrival
+// day of each entry.
+func (t *Task) indexDays(sku string, value []byte) error {
+	header := &item{names: t.names}
+	c := cursor{rest: value}
+	header.readHeader(&c)
+	add := func(day int32) {
+		t.pending.add([]write{{key: appendDayKey(nil, t.partition, day, sku)}})
+	}
+	if header.activeDay > 0 {
+		add(header.activeDay)
+	}
+	last := header.activeDay
+	for n := c.count(3); n > 0 && c.err == nil; n-- {
+		l, o := header.readEntry(&c)
+		day := last
+		switch {
+		case l != nil:
+			day = l.arrived
+		case o != nil:
+			day = o.changed
+		}
+		if day != last && c.err == nil {
+			add(day)
+			last = day
+		}
+	}
+	if c.err != nil {
+		return fmt.Errorf("sku %q: %w", sku, c.err)
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+
+	"stocksync/topics"
+)
+
+// Outcome is what became of one input record.
+type Outcome uint8
+
+// The outcomes; their counts add up to the records consumed.
+const (
+	Applied Outcome = iota
+	Duplicate
+	DeadLettered
+	Forwarded
+)
+
+// String returns the outcome's name in metrics.
+func (o Outcome) String() string {
+	switch o {
+	case Applied:
+		return "applied"
+	case Duplicate:
+		return "duplicate"
+	case DeadLettered:
+		return "dead_lettered"
+	case Forwarded:
+		return "forwarded"
+	}
+	return fmt.Sprintf("Outcome(%d)", uint8(o))
+}
+
+// maxHeaderBytes is the size of a header past which a SKU takes no new warehouse or store: the
+// header stands in every chunk and every availability record repeats it.
+const maxHeaderBytes = 512 << 10
+
+// applyMutation folds one version of a ledger line at broker time now. The strings of m may alias
+// the input. A reject leaves the item as it was.
+func (it *item) applyMutation(m *topics.Mutation, now topics.Time) (Outcome, *topics.Reject) {
+	if m.Kind == topics.KindTouch {
+		return Applied, nil
+	}
+	hash := it.names.sum(m.LineID)
+	old, held := it.lines.get(m.LineID, hash)
+	if held && m.Version < old.version {
+		return Duplicate, nil
+	}
+	candidate := line{
+		id: m.LineID, orderLineID: m.OrderLineID, version: m.Version, seq: m.Seq, qty: m.Qty,
+		at: m.EffectiveAt, warehouse: it.warehouse(m.Warehouse), arrived: now.UTCDay(),
+		kind: m.Kind, cancelled: m.Status == topics.StatusCancelled, isReturn: m.IsReturn,
+	}
+	if held && m.Version == old.version && old.sameContent(&candidate) {
+		return Duplicate, nil
+	}
+	if r := it.lineTooLate(&candidate, held); r != nil {
+		return DeadLettered, r
+	}
+	if held && m.Version == old.version {
+		return DeadLettered, conflict("line_id", m.LineID, m.Version)
+	}
+	before := it.mark()
+	if candidate.warehouse < 0 {
+		if r := it.addWarehouse(m.Warehouse); r != nil {
+			return DeadLettered, r
+		}
+		candidate.warehouse = int32(len(it.warehouses) - 1)
+	}
+	it.names.own(&candidate, m)
+	return it.putLine(old, &candidate, hash, before)
+}
+
+func conflict(field, id string, version int64) *topics.Reject {
+	return &topics.Reject{Reason: topics.ReasonVersionConflict, Message: fmt.Sprintf(
+		"%s: %q has version %d already, with other content; the first one stays", field, id, version)}
+}
+
+// lineTooLate refuses a line at or before the frontier that is not held, and any count put there.
+func (it *item) lineTooLate(l *line, held bool) *topics.Reject {
+	if it.lineFrontier.isZero() || l.position().compare(it.lineFrontier) > 0 {
+		return nil
+	}
+	if held && l.kind != topics.KindCount {
+		return nil
+	}
+	return &topics.Reject{Reason: topics.ReasonTooLate, Message: fmt.Sprintf(
+		"effective_at: %s is at or before the horizon of %q, %s; send a new opposite line instead",
+		l.at.Append(nil), it.sku, it.lineFrontier.at.Append(nil))}
+}
+
+// addWarehouse makes room for a warehouse the SKU has not had.
+func (it *item) addWarehouse(name string) *topics.Reject {
+	if it.headerBytes > maxHeaderBytes {
+		return it.tooWide("warehouse", name)
+	}
+	it.warehouses = append(it.warehouses, warehouse{name: it.names.intern(name)})
+	it.headerBytes += len(name) + 24
+	return nil
+}
+
+func (it *item) tooWide(field, name string) *topics.Reject {
+	return &topics.Reject{Reason: topics.ReasonSKUTooWide, Message: fmt.Sprintf(
+		"%s: %q would be one more for %q, whose header has %d bytes", field, name, it.sku, it.headerBytes)}
+}
+
+// putLine replaces old, nil when the line is not held, by l.
+func (it *item) putLine(old, l *line, hash uint32, before mark) (Outcome, *topics.Reject) {
+	it.suspect = false
+	if old == nil {
+		kept := *l
+		l = &kept
+		it.lines.add(l, hash)
+		it.count(l)
+	} else {
+		was := *old
+		it.uncount(old)
+		chunk, staged := old.chunk, old.staged
+		*old, *l = *l, was
+		old.chunk, old.staged = chunk, staged
+		it.count(old)
+	}
+	if !it.suspect || !it.overflows() {
+		if old == nil {
+			old = l
+			it.memory += lineBytes + len(l.id) + len(l.orderLineID) + len(l.voucherNo)
+		}
+		it.stageLine(old)
+		return Applied, nil
+	}
+	if old == nil {
+		it.uncount(l)
+		it.lines.removeLast()
+	} else {
+		it.uncount(old)
+		*old = *l
+		it.count(old)
+	}
+	it.rewind(before)
+	return DeadLettered, &topics.Reject{Reason: topics.ReasonOverflow, Message: fmt.Sprintf(
+		"qty: %s would take a total of %q out of its range", l.qty, it.sku)}
+}
+
+// count adds a held line to all totals, uncount takes it out.
+func (it *item) count(l *line) {
+	it.link(l)
+	if l.orderLineID != "" {
+		it.delivers(l, it.orderFor(l.orderLineID), 1)
+	}
+}
+
+func (it *item) uncount(l *line) {
+	it.unlink(l)
+	if l.orderLineID != "" {
+		it.delivers(l, it.orderFor(l.orderLineID), -1)
+	}
+}
+
+// orderFor returns the order line with this id; one that has not arrived is held from its first
+// delivery on.
+func (it *item) orderFor(id string) *orderLine {
+	hash := it.names.sum(id)
+	if o, ok := it.orders.get(id, hash); ok {
+		return o
+	}
+	o := &orderLine{id: id, store: -1}
+	it.orders.add(o, hash)
+	it.memory += orderBytes + len(id)
+	return o
+}
+
+// mark remembers how much an item holds, so that a refused event leaves nothing behind.
+type mark struct{ warehouses, stores, orders, headerBytes int }
+
+func (it *item) mark() mark {
+	return mark{len(it.warehouses), len(it.stores), len(it.orders.list), it.headerBytes}
+}
+
+func (it *item) rewind(m mark) {
+	for len(it.orders.list) > m.orders {
+		it.orders.removeLast()
+	}
+	it.warehouses, it.stores, it.headerBytes = it.warehouses[:m.warehouses], it.stores[:m.stores], m.headerBytes
+}
+
+func (it *item) stageLine(l *line) {
+	if !l.staged {
+		l.staged = true
+		it.touched.lines = append(it.touched.lines, l)
+	}
+}
+
+// applyOrder folds one version of a sales-order line at broker time now, like applyMutation.
+func (it *item) applyOrder(m *topics.Order, now topics.Time) (Outcome, *topics.Reject) {
+	hash := it.names.sum(m.OrderLineID)
+	old, held := it.orders.get(m.OrderLineID, hash)
+	arrived := held && old.arrived
+	if arrived && m.Version < old.version {
+		return Duplicate, nil
+	}
+	next := orderLine{
+		version: m.Version, ordered: m.OrderedQty, orderedAt: m.OrderedAt, status: m.Status,
+		warehouse: it.warehouse(m.Warehouse), store: -1, changed: now.UTCDay(), arrived: true,
+	}
+	if m.Store != "" {
+		next.store = it.store(m.Store)
+	}
+	known := next.warehouse >= 0 && (m.Store == "" || next.store >= 0)
+	if arrived && m.Version == old.version && known && old.sameContent(&next) {
+		return Duplicate, nil
+	}
+	if !held && !it.orderFrontier.IsZero() && m.OrderedAt <= it.orderFrontier {
+		return DeadLettered, &topics.Reject{Reason: topics.ReasonTooLate, Message: fmt.Sprintf(
+			"ordered_at: %s is at or before the order horizon of %q, %s", m.OrderedAt.Append(nil), it.sku,
+			it.orderFrontier.Append(nil))}
+	}
+	if arrived && m.Version == old.version {
+		return DeadLettered, conflict("order_line_id", m.OrderLineID, m.Version)
+	}
+	before := it.mark()
+	if r := it.widenForOrder(m, &next); r != nil {
+		return DeadLettered, r
+	}
+	fresh := (!arrived || old.status == topics.OrderDraft) && m.Status != topics.OrderDraft
+	return it.putOrder(m, old, &next, hash, fresh, before)
+}
+
+// widenForOrder makes room for the warehouse and the store of an order line.
+func (it *item) widenForOrder(m *topics.Order, next *orderLine) *topics.Reject {
+	newWarehouse, newStore := next.warehouse < 0, m.Store != "" && next.store < 0
+	if it.headerBytes > maxHeaderBytes && newStore {
+		return it.tooWide("store", m.Store)
+	}
+	if newWarehouse {
+		if r := it.addWarehouse(m.Warehouse); r != nil {
+			return r
+		}
+		next.warehouse = int32(len(it.warehouses) - 1)
+	}
+	if newStore {
+		it.stores = append(it.stores, it.names.intern(m.Store))
+		next.store = int32(len(it.stores) - 1)
+		it.headerBytes += len(m.Store) + 24
+	}
+	return nil
+}
+
+// putOrder gives an order line its next version; old is nil when it is not held.
+func (it *item) putOrder(
+	m *topics.Order, old, next *orderLine, hash uint32, fresh bool, before mark,
+) (Outcome, *topics.Reject) {
+	it.suspect = false
+	added := old == nil
+	if added {
+		old = &orderLine{id: strings.Clone(m.OrderLineID), store: -1}
+		it.orders.add(old, hash)
+	}
+	was := *old
+	it.unreserve(old)
+	next.id, next.orderID = old.id, old.orderID
+	if next.orderID != m.OrderID {
+		next.orderID = strings.Clone(m.OrderID)
+	}
+	next.delivered, next.returned, next.collapsed = old.delivered, old.returned, old.collapsed
+	next.chunk, next.staged = old.chunk, old.staged
+	*old = *next
+	it.reserve(old)
+	if it.suspect && it.overflows() {
+		it.unreserve(old)
+		*old = was
+		it.reserve(old)
+		it.rewind(before)
+		return DeadLettered, &topics.Reject{Reason: topics.ReasonOverflow, Message: fmt.Sprintf(
+			"ordered_qty: %s would take a total of %q out of its range", m.OrderedQty, it.sku)}
+	}
+	if added {
+		it.memory += orderBytes + len(old.id) + len(old.orderID)
+	}
+	if !old.staged {
+		old.staged = true
+		it.touched.orders = append(it.touched.orders, old)
+	}
+	if fresh && old.store >= 0 {
+		it.orderFrom(old.store)
+	}
+	return Applied, nil
+}
+
+// orderFrom notes that this commit's revision carries a new order line from the store.
+func (it *item) orderFrom(store int32) {
+	for i := range it.ordersFrom {
+		if it.ordersFrom[i].store == store {
+			it.ordersFrom[i].revision = 0
+			return
+		}
+	}
+	it.ordersFrom = append(it.ordersFrom, storeRevision{store: store})
+}
