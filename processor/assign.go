@@ -1,0 +1,190 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"stocksync/state"
+)
+
+// onAssigned pauses what is new before the client fetches it: a task is restored first.
+func (l *lane) onAssigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {
+	client.PauseFetchPartitions(assigned)
+	l.events.happened(func() {
+		if l.events.gained == nil {
+			l.events.gained = map[int32]bool{}
+		}
+		for _, partitions := range assigned {
+			for _, p := range partitions {
+				l.events.gained[p] = true
+			}
+		}
+	})
+}
+
+func (l *lane) onRevoked(context.Context, *kgo.Client, map[string][]int32) {
+	l.p.crash("during revoke")
+	l.events.happened(func() { l.events.revoked = true })
+}
+
+// adjustOffsets names an offset for every new partition, since only then does the client count it as
+// assigned and does a later SetOffsets reach it. The partitions are paused meanwhile.
+func adjustOffsets(_ context.Context, offsets map[string]map[int32]kgo.Offset) (
+	map[string]map[int32]kgo.Offset, error,
+) {
+	for _, partitions := range offsets {
+		for p, o := range partitions {
+			partitions[p] = kgo.NewOffset().At(max(0, o.EpochOffset().Offset))
+		}
+	}
+	return offsets, nil
+}
+
+// assignment returns the partitions whose inputs are all assigned now, as the client knows it: a
+// callback may have been skipped.
+func (l *lane) assignment() map[int32]bool {
+	committed := l.session.Client().CommittedOffsets()
+	assigned := map[int32]bool{}
+	for p := range committed[l.p.names[state.InputMutations]] {
+		_, orders := committed[l.p.names[state.InputOrders]][p]
+		_, commands := committed[l.p.names[state.InputCommands]][p]
+		if orders && commands {
+			assigned[p] = true
+		}
+	}
+	return assigned
+}
+
+// sync brings the lane's tasks in line with the assignment: lost tasks go with their overlay, new
+// ones are restored, restored ones start.
+func (l *lane) sync(ctx context.Context) error {
+	gained := l.events.take()
+	assigned := l.assignment()
+	changed := false
+	for p, t := range l.tasks {
+		// A partition that is assigned anew was away meanwhile: another member may have moved it on.
+		if !assigned[p] || gained[p] {
+			if err := l.release(t); err != nil {
+				return err
+			}
+			changed = true
+		}
+	}
+	var fresh []*task
+	for _, p := range slices.Sorted(maps.Keys(assigned)) {
+		if l.tasks[p] == nil {
+			t := &task{partition: p}
+			l.tasks[p] = t
+			fresh = append(fresh, t)
+		}
+	}
+	restored, err := l.takeRestored()
+	if err != nil {
+		return err
+	}
+	for _, t := range restored {
+		l.start(t)
+	}
+	if len(fresh) > 0 {
+		l.log.Info("tasks assigned", "partitions", partitionsOf(fresh))
+	}
+	if len(fresh) > 0 || l.restores == nil {
+		err = l.restore(ctx, fresh)
+	}
+	if changed || len(fresh)+len(restored) > 0 {
+		l.show()
+	}
+	return err
+}
+
+func partitionsOf(tasks []*task) []int32 {
+	list := make([]int32, 0, len(tasks))
+	for _, t := range tasks {
+		list = append(list, t.partition)
+	}
+	return list
+}
+
+// release lets a task go with its overlay; nothing of it is lost, since the next owner reads the
+// same inputs from the last commit on.
+func (l *lane) release(t *task) error {
+	var errs []error
+	if t.phase == restoring {
+		errs = append(errs, l.stopRestores())
+	}
+	delete(l.tasks, t.partition)
+	if t.Task == nil {
+		return errors.Join(errs...)
+	}
+	if t.phase == running {
+		errs = append(errs, t.rollback())
+	}
+	return errors.Join(append(errs, t.Close())...)
+}
+
+// start sets the client to the task's own offsets and lets its records come.
+func (l *lane) start(t *task) {
+	if t.err != nil {
+		l.halt(t, t.err)
+		return
+	}
+	t.phase = running
+	t.reported = t.Staged().Counters
+	l.seek(t)
+	l.session.Client().ResumeFetchPartitions(l.inputs(t))
+	l.log.Info("task runs", "partition", t.partition, "changelog", t.Next())
+}
+
+// seek sets the client to the offsets of the last commit.
+func (l *lane) seek(t *task) {
+	r := t.Staged()
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for i, name := range l.p.names {
+		in := r.Inputs[i]
+		offsets[name] = map[int32]kgo.EpochOffset{t.partition: {Epoch: in.LeaderEpoch, Offset: in.Next}}
+	}
+	l.session.Client().SetOffsets(offsets)
+}
+
+// halt stops a task and no other: its inputs stay where they are until a person has mended the cause.
+func (l *lane) halt(t *task, err error) {
+	if t.phase == running {
+		if rerr := t.rollback(); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+	}
+	t.phase, t.err = halted, err
+	l.pause([]*task{t})
+	l.log.Error("task halted", "partition", t.partition, "cause", err)
+	l.show()
+}
+
+func (l *lane) pause(tasks []*task) {
+	for _, t := range tasks {
+		l.session.Client().PauseFetchPartitions(l.inputs(t))
+	}
+}
+
+// inputs names a task's partition in every input.
+func (l *lane) inputs(t *task) map[string][]int32 {
+	m := make(map[string][]int32, len(l.p.names))
+	for _, name := range l.p.names {
+		m[name] = []int32{t.partition}
+	}
+	return m
+}
+
+// moved returns the tasks whose overlay holds something.
+func (l *lane) moved() []*task {
+	var list []*task
+	for _, t := range l.tasks {
+		if t.phase == running && t.Moved() {
+			list = append(list, t)
+		}
+	}
+	return list
+}

@@ -1,0 +1,197 @@
+package processor
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// balancerFormat is the format byte of a member's user data. Version 1: format, instance id (uvarint
+// length, bytes), stored partitions (count, each a uvarint).
+const balancerFormat = 1
+
+// balancer keeps partition n of every input on one member, moves as few tasks as an even spread
+// allows, and prefers an instance that has a task's state on its disk. It speaks the classic
+// protocol's cooperative form.
+type balancer struct {
+	instance  string
+	mutations string                  // full name: its partitions are the tasks
+	stored    func() ([]int32, error) // partitions that this instance has state of
+}
+
+// ProtocolName names the protocol; the assignment's rules belong to it.
+func (*balancer) ProtocolName() string { return "stocksync-copartitioned" }
+
+// IsCooperative is true: a task that stays goes on during a rebalance.
+func (*balancer) IsCooperative() bool { return true }
+
+// JoinGroupMetadata says what this member has: its assignment, and the state on its disk.
+func (b *balancer) JoinGroupMetadata(interests []string, current map[string][]int32, generation int32) []byte {
+	meta := kmsg.NewConsumerMemberMetadata()
+	meta.Version = 2
+	meta.Topics = interests
+	meta.Generation = generation
+	for _, topic := range slices.Sorted(maps.Keys(current)) {
+		owned := kmsg.NewConsumerMemberMetadataOwnedPartition()
+		owned.Topic, owned.Partitions = topic, current[topic]
+		meta.OwnedPartitions = append(meta.OwnedPartitions, owned)
+	}
+	stored, err := b.stored()
+	if err != nil {
+		stored = nil // only a preference is lost
+	}
+	data := []byte{balancerFormat}
+	data = append(binary.AppendUvarint(data, uint64(len(b.instance))), b.instance...)
+	data = binary.AppendUvarint(data, uint64(len(stored)))
+	for _, p := range stored {
+		data = binary.AppendUvarint(data, uint64(p))
+	}
+	meta.UserData = data
+	return meta.AppendTo(nil)
+}
+
+// ParseSyncAssignment reads an assignment.
+func (*balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	return kgo.ParseConsumerSyncAssignment(assignment)
+}
+
+// MemberBalancer reads the members' metadata.
+func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (
+	kgo.GroupMemberBalancer, map[string]struct{}, error,
+) {
+	c, err := kgo.NewConsumerBalancer(b, members)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read group members: %w", err)
+	}
+	return c, c.MemberTopics(), nil
+}
+
+// candidate is a member as the leader sees it.
+type candidate struct {
+	member *kmsg.JoinGroupResponseMember
+	stored map[int32]bool
+	tasks  []int32
+}
+
+// Balance assigns every task to one member.
+func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo.IntoSyncAssignment {
+	tasks := counts[b.mutations]
+	var candidates []*candidate
+	owners := map[int32]*candidate{}
+	generations := map[int32]int32{}
+	var err error
+	c.EachMember(func(m *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
+		next := &candidate{member: m}
+		candidates = append(candidates, next)
+		var bad error
+		if next.stored, bad = parseUserData(meta.UserData); bad != nil {
+			err = fmt.Errorf("member %s: %w", m.MemberID, bad)
+		}
+		for _, p := range b.owned(meta) {
+			if held, ok := generations[p]; p < tasks && (!ok || meta.Generation > held) {
+				owners[p], generations[p] = next, meta.Generation
+			}
+		}
+	})
+	if err != nil {
+		c.SetError(err)
+		return nil
+	}
+	spread(candidates, owners, tasks)
+	plan := c.NewPlan()
+	for _, m := range candidates {
+		for topic, count := range counts {
+			for _, p := range m.tasks {
+				if p < count {
+					plan.AddPartition(m.member, topic, p)
+				}
+			}
+		}
+	}
+	plan.AdjustCooperative(c)
+	return plan
+}
+
+// owned returns the tasks a member has, by its partitions of mutations.
+func (b *balancer) owned(meta *kmsg.ConsumerMemberMetadata) []int32 {
+	for _, o := range meta.OwnedPartitions {
+		if o.Topic == b.mutations {
+			return o.Partitions
+		}
+	}
+	return nil
+}
+
+func parseUserData(data []byte) (map[int32]bool, error) {
+	stored := map[int32]bool{}
+	if len(data) == 0 {
+		return stored, nil
+	}
+	if data[0] != balancerFormat {
+		return nil, fmt.Errorf("user data has format %d, this release reads %d", data[0], balancerFormat)
+	}
+	rest := data[1:]
+	number := func() uint64 {
+		v, n := binary.Uvarint(rest)
+		rest = rest[max(n, 0):]
+		return v
+	}
+	if n := number(); n <= uint64(len(rest)) {
+		rest = rest[n:]
+	}
+	for n := number(); n > 0 && len(rest) > 0; n-- {
+		stored[int32(number())] = true
+	}
+	return stored, nil
+}
+
+// spread gives each task to its owner as long as the spread stays even, then the rest to members
+// with its state on disk, then to those with the fewest.
+func spread(candidates []*candidate, owners map[int32]*candidate, tasks int32) {
+	if len(candidates) == 0 {
+		return
+	}
+	for p := range tasks {
+		if m := owners[p]; m != nil {
+			m.tasks = append(m.tasks, p)
+		}
+	}
+	// Members that have the most keep one more where the spread can't be exact.
+	slices.SortStableFunc(candidates, func(a, b *candidate) int { return cmp.Compare(len(b.tasks), len(a.tasks)) })
+	low, more := int(tasks)/len(candidates), int(tasks)%len(candidates)
+	quota := map[*candidate]int{}
+	placed := map[int32]bool{}
+	for i, m := range candidates {
+		quota[m] = low
+		if i < more {
+			quota[m]++
+		}
+		m.tasks = m.tasks[:min(len(m.tasks), quota[m])]
+		for _, p := range m.tasks {
+			placed[p] = true
+		}
+	}
+	for _, warm := range []bool{true, false} {
+		for p := range tasks {
+			if placed[p] {
+				continue
+			}
+			var best *candidate
+			for _, m := range candidates {
+				if room := quota[m] - len(m.tasks); room > 0 && (!warm || m.stored[p]) &&
+					(best == nil || room > quota[best]-len(best.tasks)) {
+					best = m
+				}
+			}
+			if best != nil {
+				best.tasks = append(best.tasks, p)
+				placed[p] = true
+			}
+		}
+	}
+}

@@ -1,0 +1,347 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"stocksync/topics"
+)
+
+const (
+	// transactionTimeout: consumers of availability wait that long for a transaction that a dead
+	// instance left open.
+	transactionTimeout = 5 * time.Second
+	// commitTimeout bounds produce, offsets and EndTxn together; a commit in flight outlives ctx.
+	commitTimeout = 10 * time.Second
+	// idlePoll bounds how long a lane without work goes without a look at its assignment.
+	idlePoll = 500 * time.Millisecond
+	// retryWait is the pause before a lane tries again with a new session.
+	retryWait = 250 * time.Millisecond
+	// maxFenced in fencedWindow means that two processes share an INSTANCE_ID.
+	maxFenced    = 3
+	fencedWindow = time.Minute
+)
+
+// errSession reports that the session can't go on: the outcome of its transaction is not known, or
+// it is fenced. A new one is made; the replay tells what became of the transaction.
+var errSession = errors.New("transaction session ended")
+
+// errState reports a fault of the local state, which a new session would meet again.
+var errState = errors.New("local state")
+
+// lane is one group member with one transactional producer, and the tasks assigned to it.
+type lane struct {
+	p   *Processor
+	id  string // transactional id
+	log *slog.Logger
+
+	// Owned by run's goroutine.
+	session    *kgo.GroupTransactSession
+	tasks      map[int32]*task
+	restores   *restores // in progress; nil: none
+	lastCommit time.Time
+	records    int // folded since the last commit
+	maxRecords int // commit at the latest after so many; halved by an abort
+	fenced     []time.Time
+	slab       slab
+
+	events events                     // written by the client's callbacks
+	shown  atomic.Pointer[[]TaskInfo] // for readers outside
+}
+
+func newLane(p *Processor, i int) *lane {
+	id := p.c.Prefix.Name(p.c.InstanceID + "." + strconv.Itoa(i))
+	return &lane{
+		p: p, id: id, log: p.c.Log.With("lane", i), tasks: map[int32]*task{}, maxRecords: p.c.CommitMaxRecords,
+	}
+}
+
+// run runs one session after the other until ctx ends. An error stops the process.
+func (l *lane) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := l.runSession(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil && errors.Is(err, errSession):
+			return nil
+		case errors.Is(err, errState) || !errors.Is(err, errSession):
+			return err
+		}
+		if err := l.countFenced(err); err != nil {
+			return err
+		}
+		l.p.metrics.sessions.Inc()
+		l.log.Warn("starting a new session", "cause", err)
+		select {
+		case <-time.After(retryWait):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// runSession joins the group and works until ctx ends or the session does.
+func (l *lane) runSession(ctx context.Context) (err error) {
+	l.events.reset()
+	if l.session, err = kgo.NewGroupTransactSession(l.sessionOpts()...); err != nil {
+		return fmt.Errorf("lane client: %w", err)
+	}
+	defer func() { err = errors.Join(err, l.leave()) }()
+	l.lastCommit = l.p.c.Now()
+	for ctx.Err() == nil {
+		fetches := l.poll(ctx)
+		if err := l.sync(ctx); err != nil {
+			return err
+		}
+		if err := l.fold(fetches); err != nil {
+			return err
+		}
+		if l.due() {
+			if err := l.commit(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return l.commit(ctx)
+}
+
+func (l *lane) sessionOpts() []kgo.Opt {
+	p := l.p
+	return append(p.clientOpts(),
+		kgo.TransactionalID(l.id),
+		kgo.TransactionTimeout(transactionTimeout),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(topics.MaxOutputBytes),
+		kgo.MaxBufferedRecords(4*p.c.CommitMaxRecords+1024),
+		kgo.ConsumerGroup(p.c.Prefix.Name("processor")),
+		kgo.ConsumeTopics(p.names[:]...),
+		kgo.Balancers(&balancer{instance: p.c.InstanceID, mutations: p.names[0], stored: p.store.Partitions}),
+		kgo.SessionTimeout(p.c.SessionTimeout),
+		kgo.HeartbeatInterval(p.c.SessionTimeout/8),
+		kgo.RebalanceTimeout(2*p.c.SessionTimeout),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+		kgo.FetchMaxWait(idlePoll),
+		kgo.FetchMaxPartitionBytes(8<<20),
+		kgo.OnPartitionsAssigned(l.onAssigned),
+		kgo.OnPartitionsRevoked(l.onRevoked),
+		kgo.OnPartitionsLost(l.onRevoked),
+		kgo.AdjustFetchOffsetsFn(adjustOffsets),
+	)
+}
+
+// poll waits for records: until the overlay is due, or for idlePoll when it is empty.
+func (l *lane) poll(ctx context.Context) kgo.Fetches {
+	until := l.p.c.Now().Add(idlePoll)
+	if l.records > 0 {
+		until = l.lastCommit.Add(l.p.c.CommitInterval)
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	l.events.onWake(cancel)
+	return l.session.PollRecords(ctx, max(1, l.maxRecords-l.records))
+}
+
+// due tells whether the overlay is to be committed now. Records that come after a whole interval
+// without any find lastCommit that long ago, and wait for nothing.
+func (l *lane) due() bool {
+	if l.records >= l.maxRecords {
+		return true
+	}
+	return l.p.c.Now().Sub(l.lastCommit) >= l.p.c.CommitInterval
+}
+
+// commit makes the overlay of every task one transaction: changelog, availability and dead letters
+// to the task's own partition, the offsets, the end.
+func (l *lane) commit(ctx context.Context) error {
+	if err := l.sync(ctx); err != nil { // P2: only tasks that are assigned now
+		return err
+	}
+	moved := l.moved()
+	if len(moved) == 0 {
+		l.lastCommit, l.records = l.p.c.Now(), 0
+		return l.settle(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	began := l.p.c.Now()
+	l.events.takeRevoked() // the end of this transaction settles it
+	l.p.crash("before flush")
+	if err := l.session.Begin(); err != nil {
+		return fmt.Errorf("%w: begin: %w", errSession, err)
+	}
+	produced, err := l.produce(ctx, moved, began)
+	if err != nil {
+		return l.abort(ctx, err)
+	}
+	l.p.crash("after flush, before offsets")
+	committed, err := l.session.End(l.withOffsets(ctx, moved), kgo.TryCommit)
+	if err != nil || !committed {
+		return l.abort(ctx, err)
+	}
+	l.p.crash("EndTxn ok, before Pebble")
+	return l.committed(moved, produced, began)
+}
+
+// committed makes the overlay state.
+func (l *lane) committed(moved []*task, produced *production, began time.Time) error {
+	now := l.p.c.Now()
+	for _, t := range moved {
+		l.p.metrics.observe(t, now)
+		if err := t.Committed(produced.last[t.Partition()], now); err != nil {
+			return err
+		}
+		t.extra = t.extra[:0]
+		t.oldest = 0
+	}
+	l.p.metrics.commits.WithLabelValues("committed").Inc()
+	l.p.metrics.commitSeconds.Observe(now.Sub(began).Seconds())
+	l.lastCommit, l.records = now, 0
+	l.maxRecords = l.p.c.CommitMaxRecords
+	l.show()
+	return nil
+}
+
+// abort drops the overlay of every task and replays the changelog's tail before anything is folded
+// again (P5): what looks like a failed commit may have been applied. With an error the session is
+// in a state that nobody knows, and ends.
+func (l *lane) abort(ctx context.Context, cause error) error {
+	l.p.metrics.commits.WithLabelValues("aborted").Inc()
+	l.log.Warn("transaction not committed", "cause", cause, "records", l.records)
+	l.maxRecords = max(1, l.maxRecords/2)
+	if cause != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
+		defer cancel()
+		_, err := l.session.End(ctx, kgo.TryAbort)
+		return fmt.Errorf("%w: %w", errSession, errors.Join(cause, err))
+	}
+	var again []*task
+	for _, t := range l.tasks {
+		if t.phase == running {
+			if err := t.rollback(); err != nil {
+				return err
+			}
+			t.phase = restoring
+			again = append(again, t)
+		}
+	}
+	l.lastCommit, l.records = l.p.c.Now(), 0
+	l.pause(again)
+	return l.restore(ctx, again)
+}
+
+// settle ends an empty transaction after a revocation: until one ends, the session would skip the
+// callback of the next revocation, and abort the next commit.
+func (l *lane) settle(ctx context.Context) error {
+	if !l.events.takeRevoked() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := l.session.Begin(); err != nil {
+		return fmt.Errorf("%w: begin: %w", errSession, err)
+	}
+	if _, err := l.session.End(ctx, kgo.TryAbort); err != nil {
+		return fmt.Errorf("%w: end: %w", errSession, err)
+	}
+	for _, t := range l.tasks {
+		if t.phase == running {
+			l.seek(t)
+		}
+	}
+	return nil
+}
+
+// leave lets go of all tasks and leaves the group.
+func (l *lane) leave() error {
+	errs := []error{l.stopRestores()}
+	for _, t := range l.tasks {
+		errs = append(errs, l.release(t))
+	}
+	l.session.Close()
+	l.show()
+	return errors.Join(errs...)
+}
+
+// countFenced gives up when another process keeps taking the transactional id away.
+func (l *lane) countFenced(err error) error {
+	if !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
+		return nil
+	}
+	now := l.p.c.Now()
+	recent := l.fenced[:0]
+	for _, at := range append(l.fenced, now) {
+		if now.Sub(at) < fencedWindow {
+			recent = append(recent, at)
+		}
+	}
+	l.fenced = recent
+	if len(recent) < maxFenced {
+		return nil
+	}
+	return fmt.Errorf("%w (%q): fenced %d times in %s; give each process a name of its own",
+		ErrFenced, l.p.c.InstanceID, len(recent), fencedWindow)
+}
+
+// events is what the client's callbacks tell a lane. They run on the client's goroutines.
+type events struct {
+	mu      sync.Mutex
+	gained  map[int32]bool
+	revoked bool
+	wake    context.CancelFunc
+	due     bool // something happened since the last take
+}
+
+func (e *events) reset() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.gained, e.revoked, e.due = nil, false, false
+}
+
+// onWake names what ends the poll in progress.
+func (e *events) onWake(cancel context.CancelFunc) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.wake = cancel
+	if e.due {
+		cancel()
+	}
+}
+
+// happened runs fn under the lock and ends the poll in progress.
+func (e *events) happened(fn func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	fn()
+	e.due = true
+	if e.wake != nil {
+		e.wake()
+	}
+}
+
+// take returns the partitions assigned since the last call.
+func (e *events) take() map[int32]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	gained := e.gained
+	e.gained, e.due = nil, false
+	return gained
+}
+
+func (e *events) takeRevoked() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	revoked := e.revoked
+	e.revoked = false
+	return revoked
+}

@@ -1,0 +1,127 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"stocksync/state"
+	"stocksync/topics"
+)
+
+// production is what one transaction produced.
+type production struct {
+	changelog string
+	last      map[int32]int64 // partition -> offset of its last changelog record
+
+	mu  sync.Mutex
+	err error // of the first record that failed
+}
+
+// done is the promise of every record of the transaction.
+func (p *production) done(r *kgo.Record, err error) {
+	if err == nil && r.Topic != p.changelog {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.err = errors.Join(p.err, fmt.Errorf("produce to %s partition %d: %w", r.Topic, r.Partition, err))
+		return
+	}
+	p.last[r.Partition] = r.Offset
+}
+
+// produce hands the overlay's records to the client and waits for every promise: a transaction
+// would commit without one that failed.
+func (l *lane) produce(ctx context.Context, moved []*task, now time.Time) (*production, error) {
+	made := &production{changelog: l.p.c.Prefix.Name(topics.Changelog), last: map[int32]int64{}}
+	availability := l.p.c.Prefix.Name(topics.AvailabilityTopic)
+	for _, t := range moved {
+		for _, r := range t.extra {
+			l.session.Produce(ctx, r, made.done)
+		}
+		t.Prepare(now, func(o state.Output) {
+			r := l.slab.record()
+			*r = kgo.Record{Topic: made.changelog, Partition: t.partition, Key: o.Key, Value: o.Value}
+			if o.Kind == state.ToAvailability {
+				r.Topic = availability
+				r.Headers = l.slab.headers(o)
+			}
+			l.session.Produce(ctx, r, made.done)
+		})
+	}
+	if err := l.session.Client().Flush(ctx); err != nil {
+		return nil, fmt.Errorf("flush: %w", err)
+	}
+	made.mu.Lock()
+	defer made.mu.Unlock()
+	if made.err != nil {
+		return nil, made.err
+	}
+	for _, t := range moved {
+		if _, ok := made.last[t.partition]; !ok {
+			return nil, fmt.Errorf("partition %d: no task record was produced: %w", t.partition, state.ErrInvariant)
+		}
+	}
+	return made, nil
+}
+
+// withOffsets makes sure that the transaction carries offsets (P3): also one that polled nothing,
+// which the broker would otherwise take from a member that is no longer in the group.
+func (l *lane) withOffsets(ctx context.Context, moved []*task) context.Context {
+	return kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
+		if len(req.Topics) > 0 {
+			return nil
+		}
+		t := kmsg.NewTxnOffsetCommitRequestTopic()
+		t.Topic, t.TopicID = l.p.names[state.InputMutations], l.p.cluster.inputIDs[state.InputMutations]
+		for _, m := range moved {
+			p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+			p.Partition, p.Offset, p.LeaderEpoch = m.partition, m.Expects(state.InputMutations), -1
+			p.Metadata = &req.MemberID
+			t.Partitions = append(t.Partitions, p)
+		}
+		req.Topics = append(req.Topics, t)
+		return nil
+	})
+}
+
+// slab cuts records and headers from large blocks: one allocation for some hundreds.
+type slab struct {
+	block []kgo.Record
+	head  []kgo.RecordHeader
+}
+
+const slabRecords = 512
+
+func (s *slab) record() *kgo.Record {
+	if len(s.block) == 0 {
+		s.block = make([]kgo.Record, slabRecords)
+	}
+	r := &s.block[0]
+	s.block = s.block[1:]
+	return r
+}
+
+func (s *slab) headers(o state.Output) []kgo.RecordHeader {
+	n := 1
+	if len(o.Traceparent) > 0 {
+		n = 2
+	}
+	if len(s.head) < n {
+		s.head = make([]kgo.RecordHeader, slabRecords)
+	}
+	h := s.head[:n:n]
+	s.head = s.head[n:]
+	h[0] = kgo.RecordHeader{Key: "revision", Value: o.Revision}
+	if n == 2 {
+		h[1] = kgo.RecordHeader{Key: "traceparent", Value: o.Traceparent}
+	}
+	return h
+}
