@@ -1,0 +1,147 @@
+package sinks
+
+import (
+	"context"
+	"time"
+
+	"stocksync/topics"
+)
+
+// windowUnknown is the wait for the end of a campaign whose end the marketplace does not tell.
+const windowUnknown = 30 * time.Minute
+
+// answered deals with the outcomes of one pair: it writes its status and the log, and looks at the pair
+// again, since something newer may wait.
+func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int, outcomes []Outcome) error {
+	var last *Update
+	worst := Outcome{Class: ClassOK}
+	for i := range d.updates {
+		if d.of[i] != index {
+			continue
+		}
+		last = &d.updates[i]
+		if outcomes[i].Class == ClassOK {
+			if w.progress.revision == last.Revision && w.progress.qty == last.Qty {
+				w.progress.finish(last)
+			}
+		} else if worst.Class == ClassOK || outcomes[i].Class.handling() > worst.Class.handling() {
+			worst = outcomes[i]
+		}
+		r.logAttempt(ctx, w, last, outcomes[i], d)
+	}
+	w.place = placeNone
+	if last == nil || worst.Class == ClassOK && r.unfinished(w, last) {
+		return r.look(ctx, w.sku, 0) // the pair's other targets are next
+	}
+	s := r.basis(w)
+	if worst.Class == ClassOK {
+		r.deliver(w, s, last, d)
+	} else {
+		r.fail(s, last, worst, w, d)
+	}
+	w.superseded = 0
+	if w.waiting <= last.Revision {
+		w.waiting = 0 // nothing newer waits
+	}
+	return r.conclude(ctx, w, s)
+}
+
+// unfinished tells whether a pair has targets that still lack what an update brought to others.
+func (r *reconciler) unfinished(w *work, u *Update) bool {
+	same := w.progress.revision == u.Revision && w.progress.qty == u.Qty
+	return same && len(w.progress.done) < len(w.verdict.want.targets)
+}
+
+// basis returns a copy of a work's status to be changed.
+func (r *reconciler) basis(w *work) *topics.SyncStatus {
+	if w.status == nil {
+		return &topics.SyncStatus{Store: r.store, SKU: w.sku}
+	}
+	s := *w.status
+	return &s
+}
+
+// deliver notes what the shop took. Its time is when the request began: a resync that was asked for
+// meanwhile is still due.
+func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, d *result) {
+	s.Delivered = &topics.Delivered{
+		Revision: u.Revision, Qty: u.Qty, At: topics.TimeOf(d.began), Targets: w.progress.targets(),
+	}
+	s.Attempts, s.NextAttemptAt, s.Error = 0, 0, nil
+	s.State, s.Reason = topics.StateSynced, topics.SyncInSync // nothing before counts any more
+	w.limit = 0
+	switch u.Cause {
+	case topics.SyncEvent, topics.SyncManual, topics.SyncNightly:
+		if w.verdict.want.revision == u.Revision && !w.processedAt.IsZero() {
+			r.m.delivered(w.processedAt.Time(), d.ended)
+		}
+	case topics.SyncSettings, topics.SyncListing, topics.SyncResync, topics.SyncEnabled, topics.SyncReadback:
+	}
+}
+
+// fail notes what the marketplace said instead, and when to try again.
+func (r *reconciler) fail(s *topics.SyncStatus, u *Update, o Outcome, w *work, d *result) {
+	s.Attempts++
+	s.Wanted.Cause = u.Cause
+	s.Error = &topics.SyncError{Code: o.Code, Message: o.Message}
+	s.Evidence = attempt{
+		class: o.Class, revision: u.Revision, qty: u.Qty, at: topics.TimeOf(d.began),
+		targets: fingerprint(w.verdict.want.targets),
+	}.evidence()
+	s.Reason = o.Class.reason()
+	s.State = s.Reason.State()
+	s.NextAttemptAt = 0
+	switch o.Class.handling() {
+	case handleRetry:
+		if r.token.wanted { // at once, with the new token
+			break
+		}
+		wait := max(d.reply.RetryAfter, r.c.retry.after(s.Attempts))
+		s.NextAttemptAt = topics.TimeOf(d.ended.Add(wait))
+		if len(d.works) > 1 && d.reply.Whole.Class != ClassOK {
+			w.limit = max(1, len(d.works)/2) // one of them may be what makes the request fail
+		}
+	case handleWindow:
+		until := o.Until
+		if until.IsZero() {
+			until = d.ended.Add(windowUnknown)
+		}
+		s.NextAttemptAt = topics.TimeOf(until)
+	case handleDone, handleChange, handleStop:
+	}
+}
+
+// conclude judges a pair after an attempt and writes its status in any case.
+func (r *reconciler) conclude(ctx context.Context, w *work, s *topics.SyncStatus) error {
+	row, err := readRow(live{r.views}, r.store, w.sku)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	f := r.facts(w.sku, row, now)
+	f.status = s
+	w.verdict = judge(f)
+	if f.av != nil {
+		w.processedAt, w.causeID = f.av.ProcessedAt, causeID(f.av)
+	}
+	w.since = time.Time{}
+	r.write(ctx, w, s, now)
+	r.put(w, now)
+	r.forget(w)
+	return nil
+}
+
+// logAttempt writes the record of one update.
+func (r *reconciler) logAttempt(ctx context.Context, w *work, u *Update, o Outcome, d *result) {
+	l := &topics.SyncLog{
+		At: topics.TimeOf(d.ended), Store: r.store, SKU: u.SKU, ProductID: u.Target.ProductID,
+		VariantID: u.Target.VariantID, Revision: u.Revision, Qty: u.Qty, PreviousQty: previous(w.status),
+		Trigger: u.Cause, CauseID: w.causeID, Outcome: o.Class.Outcome(), Message: o.Message,
+		RequestID: d.reply.RequestID, Attempt: u.Attempt, LatencyMs: d.ended.Sub(d.began).Milliseconds(),
+		Superseded: w.superseded, Instance: r.c.InstanceID,
+	}
+	if o.Class != ClassOK {
+		l.Reason, l.Code = o.Class.reason(), o.Code
+	}
+	r.writer.log(ctx, l)
+}

@@ -1,0 +1,135 @@
+package sinks
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// group is this instance's membership of the sink group. The group shares out the partitions of
+// `stores`; their records come through the tables, so the member fetches nothing. The group's offsets
+// carry no position: their metadata are the marks that owners leave.
+type group struct {
+	name   string
+	topic  string // stores
+	client atomic.Pointer[kgo.Client]
+	admin  *kadm.Client
+	log    *slog.Logger
+}
+
+// The marks that owners leave.
+const (
+	markHeld     = "held by "
+	markReleased = "released by "
+)
+
+// options are those of the member's client. Its callbacks hand partitions to the owner; what they start
+// lives as long as ctx.
+func (g *group) options(ctx context.Context, c *Config, o *owner, l *lease) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumerGroup(g.name),
+		kgo.ConsumeTopics(g.topic),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(c.SessionTimeout),
+		kgo.HeartbeatInterval(c.SessionTimeout / 4),
+		kgo.RebalanceTimeout(c.SessionTimeout + 3*c.RequestTimeout),
+		kgo.WithHooks(l),
+		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, added map[string][]int32) {
+			_, generation := cl.GroupMetadata()
+			g.client.Store(cl) // before NewClient has returned, perhaps
+			l.assigned()
+			o.assign(ctx, added[g.topic], int64(generation))
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+			if len(lost[g.topic]) > 0 {
+				o.release(ctx, lost[g.topic])
+			}
+		}),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+			if len(lost[g.topic]) > 0 {
+				o.abandon(lost[g.topic])
+			}
+		}),
+	}
+}
+
+// run keeps the membership until the context ends. The topic's records are of no use here.
+func (g *group) run(ctx context.Context) {
+	client := g.client.Load()
+	client.PauseFetchTopics(g.topic)
+	for ctx.Err() == nil {
+		for _, e := range client.PollFetches(ctx).Errors() {
+			if ctx.Err() == nil {
+				g.log.Warn("member of the sink group", "error", e.Err)
+			}
+		}
+	}
+}
+
+// released implements marks. A partition without a mark never had an owner.
+func (g *group) released(ctx context.Context, partitions []int32) (map[int32]bool, error) {
+	list, err := g.admin.FetchOffsets(ctx, g.name)
+	if err != nil {
+		return nil, fmt.Errorf("read marks of the sink group: %w", err)
+	}
+	released := map[int32]bool{}
+	for _, p := range partitions {
+		o, ok := list.Lookup(g.topic, p)
+		if ok && o.Err != nil {
+			return nil, fmt.Errorf("read marks of the sink group: %w", o.Err)
+		}
+		released[p] = !ok || len(o.Metadata) < len(markHeld) || o.Metadata[:len(markHeld)] != markHeld
+	}
+	return released, nil
+}
+
+// set implements marks. The broker refuses it from a member that is no longer one.
+func (g *group) set(ctx context.Context, partitions []int32, released bool) error {
+	mark := markHeld
+	if released {
+		mark = markReleased
+	}
+	offsets := map[string]map[int32]kgo.EpochOffset{g.topic: {}}
+	for _, p := range partitions {
+		offsets[g.topic][p] = kgo.EpochOffset{Epoch: -1, Offset: 0}
+	}
+	client := g.client.Load()
+	memberID, _ := client.GroupMetadata()
+	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		for i := range req.Topics {
+			for j := range req.Topics[i].Partitions {
+				req.Topics[i].Partitions[j].Metadata = kmsg.StringPtr(mark + memberID)
+			}
+		}
+		return nil
+	})
+	var fault error
+	client.CommitOffsetsSync(ctx, offsets,
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+			fault = err
+			if err != nil {
+				return
+			}
+			for _, t := range resp.Topics {
+				for _, p := range t.Partitions {
+					if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+						fault = err
+					}
+				}
+			}
+		})
+	if fault != nil {
+		return fmt.Errorf("write marks of the sink group: %w", fault)
+	}
+	return nil
+}

@@ -1,0 +1,389 @@
+package sinks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stocksync/state"
+	"stocksync/topics"
+)
+
+// tools are what all reconcilers of an instance share.
+type tools struct {
+	c        *Config
+	views    *state.Views
+	writer   *writer
+	lease    *lease
+	http     *HTTP
+	metrics  *metrics
+	adapters map[string]Adapter
+	// storePartitions is the partition count of `stores`.
+	storePartitions int32
+}
+
+// reconciler brings one store to what is wanted. It is level-triggered: it compares what the tables say
+// with what was delivered, and holds only the pairs that are not at rest. Nothing is lost when it ends,
+// and latest wins, because what to send is worked out when it looks, never queued.
+//
+// All fields but tools, store and inbox belong to the goroutine in run, and before it to load and rescan.
+type reconciler struct {
+	*tools
+	store      string
+	generation atomic.Int64 // of the owner: higher than in any status before; 0 until begin
+	inbox      *inbox
+	log        *slog.Logger
+	m          *shopMetrics
+	sendAfter  time.Time // a predecessor that crashed may have requests in flight until then
+
+	policy      *policy
+	session     Session // nil: the store can't be opened
+	shop        shopFacts
+	credentials Credentials
+	pacer       *pacer
+
+	works       map[string]*work
+	ready       *queue
+	timed       *timers
+	unpublished []deferred
+	written     map[string]*written
+	serial      int64               // of the last status written
+	unwritten   map[string]struct{} // statuses that Kafka did not take
+	rewriteAt   time.Time
+	dirty       map[string]int // pairs to look at, and how many new revisions were seen
+
+	inFlight   int // requests
+	results    chan result
+	requests   sync.WaitGroup
+	failures   int       // whole requests that failed in a row
+	pausedTill time.Time // no request before
+	paceTill   time.Time
+	recheckAt  time.Time // when to see whether credentials changed; zero: no need
+	token      tokenState
+	rescanDue  bool
+	fenced     bool // a later owner has written
+}
+
+// deferred is a status that is written unless it changes before.
+type deferred struct {
+	w  *work
+	at time.Time
+}
+
+// written is a status that the tables may not hold yet.
+type written struct {
+	status *topics.SyncStatus
+	serial int64
+	offset int64 // once acknowledged; -1 before
+	seen   int64 // highest offset of the pair that the tables hold; -1: none
+}
+
+// recheckEvery is how often a store that is stopped looks whether its credentials changed.
+const recheckEvery = 30 * time.Second
+
+// looksAtOnce bounds how many pairs are looked at between two looks at everything else.
+const looksAtOnce = 2000
+
+// rewriteAfter is how long a status that Kafka did not take waits for the next try.
+const rewriteAfter = time.Second
+
+func newReconciler(t *tools, store string) *reconciler {
+	r := &reconciler{
+		tools: t, store: store, inbox: newInbox(),
+		log: t.c.Log.With("store", store), m: t.metrics.store(store),
+		works: map[string]*work{}, ready: newQueue(), timed: newTimers(), written: map[string]*written{},
+		unwritten: map[string]struct{}{}, dirty: map[string]int{},
+		results: make(chan result, mostInFlight), pacer: newPacer(Rate{}),
+	}
+	return r
+}
+
+// load reads the store's record and opens its session anew.
+func (r *reconciler) load() error {
+	var values [2][]byte
+	for i, id := range []string{r.store, topics.AllStores} {
+		value, ok, err := r.views.View(topics.Stores).Get([]byte(id))
+		if err != nil {
+			return err
+		}
+		if ok {
+			values[i] = value
+		}
+	}
+	r.policy = newPolicy(values[0], values[1])
+	r.open()
+	return nil
+}
+
+// open makes a session of the store's record.
+func (r *reconciler) open() {
+	r.session = nil
+	was := r.shop
+	r.shop = shopFacts{policy: r.policy, recoveredAt: was.recoveredAt, listed: was.listed}
+	r.failures, r.pausedTill, r.token, r.recheckAt = 0, time.Time{}, tokenState{}, time.Time{}
+	if r.policy.store != nil {
+		r.session, r.shop.err = r.openSession(r.policy.store)
+		adapter, known := r.adapters[r.policy.store.Marketplace]
+		r.shop.listed = !known || adapter.Listed()
+	}
+	if r.session != nil {
+		r.shop.traits = r.session.Traits()
+		r.pacer = newPacer(r.shop.traits.Rate)
+	}
+	if r.shop.err != nil {
+		if was.err == nil || was.err.Error() != r.shop.err.Error() {
+			r.log.Warn("store cannot be opened", "error", r.shop.err)
+		}
+		r.recheckAt = time.Now().Add(recheckEvery)
+	}
+	if r.policy.err != nil {
+		r.log.Warn("store record cannot be used", "error", r.policy.err)
+	}
+	r.showStopped()
+}
+
+func (r *reconciler) openSession(s *topics.Store) (Session, error) {
+	adapter, ok := r.adapters[s.Marketplace]
+	if !ok {
+		return nil, fmt.Errorf("there is no adapter for marketplace %q", s.Marketplace)
+	}
+	read := func() (Credentials, error) { return r.c.credentials(s.CredentialsRef) }
+	session, err := adapter.Open(Account{Store: r.store, Options: s.Options, Credentials: read, HTTP: r.http})
+	if err != nil {
+		return nil, err
+	}
+	r.credentials, _ = read() // only to see a change later; the session reads for itself
+	return session, nil
+}
+
+func (r *reconciler) showStopped() {
+	r.m.stopped.Set(0)
+	if r.session == nil || r.shop.trouble != nil {
+		r.m.stopped.Set(1)
+	}
+}
+
+// head says what to scan for.
+func (r *reconciler) head() scanHead {
+	return scanHead{store: r.store, listed: r.shop.listed}
+}
+
+// errStopping ends a scan early.
+var errStopping = errors.New("stopping")
+
+// rescan looks at every pair of the store.
+func (r *reconciler) rescan(ctx context.Context) error {
+	snapshot := r.views.Snapshot()
+	n := 0
+	err := scan(snapshot, []scanHead{r.head()}, func(_ int, sku string, row *row) error {
+		if n++; n%looksAtOnce == 0 && r.stopping(ctx) {
+			return errStopping
+		}
+		r.settle(ctx, sku, row, 0)
+		return nil
+	})
+	err = errors.Join(err, snapshot.Close())
+	if errors.Is(err, errStopping) {
+		return nil
+	}
+	return err
+}
+
+func (r *reconciler) stopping(ctx context.Context) bool {
+	r.inbox.mu.Lock()
+	defer r.inbox.mu.Unlock()
+	return ctx.Err() != nil || r.inbox.mail.release || r.inbox.mail.remove
+}
+
+// run reconciles until the inbox says release or remove, or the context ends: then requests in flight are
+// cut off. It returns when no goroutine of its own is left.
+func (r *reconciler) run(ctx context.Context) error {
+	defer r.requests.Wait()
+	for ctx.Err() == nil {
+		mail := r.inbox.take()
+		if err := r.read(ctx, &mail); err != nil {
+			return err
+		}
+		if mail.release || mail.remove {
+			return r.finish(ctx, mail.remove)
+		}
+		now := time.Now()
+		r.wakeUp(ctx, now)
+		r.publish(ctx, now)
+		r.send(ctx, now)
+		r.m.backlog.Set(float64(r.ready.len()))
+		if err := r.wait(ctx, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read deals with what others left.
+func (r *reconciler) read(ctx context.Context, mail *mail) error {
+	if mail.fenced && !r.fenced {
+		r.fenced = true
+		r.log.Error("a later owner has written a status of this store: sending nothing", "generation", r.generation.Load())
+	}
+	for sku, a := range mail.acked {
+		r.acknowledged(sku, a)
+	}
+	for sku, offset := range mail.seen {
+		r.sawStatus(sku, offset)
+	}
+	for _, sku := range mail.failed {
+		r.unwritten[sku] = struct{}{}
+		r.rewriteAt = time.Now().Add(rewriteAfter)
+	}
+	for sku, news := range mail.dirty {
+		r.dirty[sku] += news
+	}
+	if mail.release || mail.remove {
+		return nil
+	}
+	if mail.record {
+		if err := r.load(); err != nil {
+			return err
+		}
+		r.rescanDue = true
+	}
+	if r.rescanDue {
+		r.rescanDue = false
+		clear(r.dirty) // the scan looks at all
+		return r.rescan(ctx)
+	}
+	return r.lookDirty(ctx)
+}
+
+// lookDirty looks at pairs that something happened to, and leaves some for later when they are many:
+// what is ready need not wait for all of them.
+func (r *reconciler) lookDirty(ctx context.Context) error {
+	n := 0
+	for sku, news := range r.dirty {
+		if n++; n > looksAtOnce {
+			break
+		}
+		delete(r.dirty, sku)
+		if err := r.look(ctx, sku, news); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wakeUp looks at the pairs whose time has come.
+func (r *reconciler) wakeUp(ctx context.Context, now time.Time) {
+	for range looksAtOnce {
+		w := r.timed.pop(now)
+		if w == nil {
+			break
+		}
+		w.place = placeNone
+		if err := r.look(ctx, w.sku, 0); err != nil {
+			r.log.Error("look at pair", "sku", w.sku, "error", err)
+			w.place, w.wakeAt = placeTimed, now.Add(recheckEvery)
+			r.timed.add(w)
+		}
+	}
+	if !r.recheckAt.IsZero() && !now.Before(r.recheckAt) {
+		r.recheck(now)
+	}
+}
+
+// recheck sees whether what stops the store has changed where no record tells: its credentials.
+func (r *reconciler) recheck(now time.Time) {
+	r.recheckAt = now.Add(recheckEvery)
+	if r.policy.store == nil {
+		return
+	}
+	c, err := r.c.credentials(r.policy.store.CredentialsRef)
+	if r.shop.err == nil && (err != nil || c.equal(r.credentials)) {
+		return
+	}
+	was := r.shop.err
+	r.open()
+	if was == nil || r.shop.err == nil || r.shop.err.Error() != was.Error() {
+		r.rescanDue = true
+	}
+}
+
+// wait blocks until there is something to do.
+func (r *reconciler) wait(ctx context.Context, now time.Time) error {
+	timer := time.NewTimer(max(0, r.nextTime(now).Sub(now)))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-r.inbox.wake:
+	case <-timer.C:
+	case done := <-r.results:
+		return r.handle(ctx, done)
+	}
+	return nil
+}
+
+// nextTime is when the next thing happens by itself.
+func (r *reconciler) nextTime(now time.Time) time.Time {
+	next := now.Add(time.Minute)
+	consider := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	consider(r.timed.first())
+	if len(r.unpublished) > 0 {
+		consider(r.unpublished[0].at)
+	}
+	consider(r.recheckAt)
+	if len(r.unwritten) > 0 {
+		consider(r.rewriteAt)
+	}
+	if r.rescanDue || len(r.dirty) > 0 {
+		consider(now)
+	}
+	if r.ready.len() > 0 && !r.blocked() {
+		switch {
+		case now.Before(r.sendAfter):
+			consider(r.sendAfter)
+		case now.Before(r.pausedTill):
+			consider(r.pausedTill)
+		case now.Before(r.paceTill):
+			consider(r.paceTill)
+		case !r.lease.valid(now):
+			consider(now.Add(leaseEvery))
+		}
+	}
+	return next
+}
+
+// leaseEvery is how often an owner that may not send looks whether it may again.
+const leaseEvery = 100 * time.Millisecond
+
+// finish ends in order: requests in flight are waited for, and their statuses written.
+func (r *reconciler) finish(ctx context.Context, remove bool) error {
+	for r.inFlight > 0 {
+		select {
+		case done := <-r.results:
+			if err := r.handle(ctx, done); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	if !remove {
+		return nil
+	}
+	for sku := range r.written {
+		r.writer.remove(ctx, r.store, sku, r.generation.Load())
+	}
+	return r.views.View(topics.SyncStatusTopic).Scan([]byte(r.store+"|"), func(key, _ []byte) error {
+		if _, sku, ok := topics.SplitPairKey(key); ok {
+			r.writer.remove(ctx, r.store, sku, r.generation.Load())
+		}
+		return ctx.Err()
+	})
+}

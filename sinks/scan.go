@@ -1,0 +1,270 @@
+package sinks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"stocksync/state"
+	"stocksync/topics"
+)
+
+// row is what the tables hold about one pair. A record that can't be read is in broken; the availability
+// and the settings for all stores are shared by the rows of a SKU.
+type row struct {
+	av       *topics.Availability
+	own, all *topics.ItemSettings
+	list     *topics.Listing
+	status   *topics.SyncStatus
+	broken   error
+}
+
+// exists tells whether a store and a SKU are a pair at all.
+func (r *row) exists(store string, listed bool) bool {
+	if r.own != nil || r.list != nil || r.status != nil {
+		return true
+	}
+	if r.av == nil {
+		return false
+	}
+	if !listed {
+		return true
+	}
+	for _, o := range r.av.OrdersFrom {
+		if o.Store == store {
+			return true
+		}
+	}
+	return false
+}
+
+// tables is where rows are read: the tables as they are, or a snapshot of them.
+type tables interface {
+	View(base string) *state.ViewReader
+}
+
+// live reads the tables as they are.
+type live struct{ views *state.Views }
+
+// View implements tables.
+func (l live) View(base string) *state.ViewReader { return &l.views.View(base).ViewReader }
+
+// readRow looks one pair up.
+func readRow(t tables, store, sku string) (*row, error) {
+	r := &row{}
+	pair := topics.PairKey(store, sku)
+	for _, part := range []struct {
+		base string
+		key  []byte
+		set  func(value []byte)
+	}{
+		{topics.AvailabilityTopic, []byte(sku), r.setAvailability},
+		{topics.ItemSettingsTopic, topics.PairKey(topics.AllStores, sku), r.setAll},
+		{topics.ItemSettingsTopic, pair, r.setOwn},
+		{topics.Listings, pair, r.setListing},
+		{topics.SyncStatusTopic, pair, r.setStatus},
+	} {
+		value, ok, err := t.View(part.base).Get(part.key)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			part.set(value)
+		}
+	}
+	return r, nil
+}
+
+func (r *row) fail(err error) {
+	if err != nil {
+		r.broken = errors.Join(r.broken, err)
+	}
+}
+
+func (r *row) setAvailability(value []byte) {
+	av, err := topics.DecodeAvailability(value)
+	r.av = av
+	r.fail(err)
+}
+
+func (r *row) setAll(value []byte) { r.all = r.settings(value) }
+func (r *row) setOwn(value []byte) { r.own = r.settings(value) }
+
+func (r *row) settings(value []byte) *topics.ItemSettings {
+	s, err := topics.DecodeItemSettings(value)
+	r.fail(err)
+	return &s
+}
+
+func (r *row) setListing(value []byte) {
+	l, err := topics.DecodeListing(value)
+	r.fail(err)
+	r.list = &l
+}
+
+// setStatus takes a status that can't be read as none: it is ours to write again.
+func (r *row) setStatus(value []byte) {
+	if s, err := topics.DecodeSyncStatus(value); err == nil {
+		r.status = &s
+	}
+}
+
+// scanHead names a store to scan for.
+type scanHead struct {
+	store  string
+	listed bool // pairs exist by listing
+}
+
+// scan calls f for every pair of some stores, SKU by SKU in ascending order, in one walk over all tables:
+// a SKU's availability is decoded once, however many stores offer it. The row is valid during the call.
+func scan(t tables, heads []scanHead, f func(head int, sku string, r *row) error) (err error) {
+	var s scanner
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.open(t, heads); err != nil {
+		return err
+	}
+	for {
+		sku := s.least()
+		if sku == nil {
+			return s.err()
+		}
+		var shared row
+		s.availability.at(sku, shared.setAvailability)
+		s.all.at(sku, shared.setAll)
+		for i := range s.stores {
+			r := shared
+			s.stores[i].own.at(sku, r.setOwn)
+			s.stores[i].list.at(sku, r.setListing)
+			s.stores[i].status.at(sku, r.setStatus)
+			if !r.exists(heads[i].store, heads[i].listed) {
+				continue
+			}
+			if err := f(i, string(sku), &r); err != nil {
+				return err
+			}
+		}
+		s.pass(sku)
+	}
+}
+
+// scanner walks over all tables in step, by SKU.
+type scanner struct {
+	availability, all *skuCursor
+	stores            []storeCursors
+	cursors           []*skuCursor // all of them
+	sku               []byte
+}
+
+type storeCursors struct{ own, list, status *skuCursor }
+
+func (s *scanner) open(t tables, heads []scanHead) (err error) {
+	add := func(base, prefix string) *skuCursor {
+		c := &skuCursor{skip: len(prefix)}
+		if err == nil {
+			c.cursor, err = t.View(base).Cursor([]byte(prefix))
+		}
+		if err == nil {
+			c.valid = c.cursor.Next()
+			s.cursors = append(s.cursors, c)
+		}
+		return c
+	}
+	s.availability = add(topics.AvailabilityTopic, "")
+	s.all = add(topics.ItemSettingsTopic, topics.AllStores+"|")
+	for _, h := range heads {
+		s.stores = append(s.stores, storeCursors{
+			own:    add(topics.ItemSettingsTopic, h.store+"|"),
+			list:   add(topics.Listings, h.store+"|"),
+			status: add(topics.SyncStatusTopic, h.store+"|"),
+		})
+	}
+	return err
+}
+
+// least returns the least SKU that any cursor stands at, valid until pass; nil at the end.
+func (s *scanner) least() []byte {
+	var least []byte
+	for _, c := range s.cursors {
+		if c.valid && (least == nil || bytes.Compare(c.sku(), least) < 0) {
+			least = c.sku()
+		}
+	}
+	if least == nil {
+		return nil
+	}
+	s.sku = append(s.sku[:0], least...)
+	return s.sku
+}
+
+// pass moves every cursor beyond a SKU.
+func (s *scanner) pass(sku []byte) {
+	for _, c := range s.cursors {
+		if c.valid && bytes.Equal(c.sku(), sku) {
+			c.valid = c.cursor.Next()
+		}
+	}
+}
+
+func (s *scanner) err() error {
+	for _, c := range s.cursors {
+		if err := c.cursor.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scanner) close() error {
+	var all error
+	for _, c := range s.cursors {
+		all = errors.Join(all, c.cursor.Close())
+	}
+	return all
+}
+
+// skuCursor is a cursor over keys that end in a SKU.
+type skuCursor struct {
+	cursor *state.ViewCursor
+	skip   int // length of what stands before the SKU
+	valid  bool
+}
+
+func (c *skuCursor) sku() []byte { return c.cursor.Key()[c.skip:] }
+
+// at passes the value on when the cursor stands at the SKU.
+func (c *skuCursor) at(sku []byte, set func(value []byte)) {
+	if c.valid && bytes.Equal(c.sku(), sku) {
+		set(c.cursor.Value())
+	}
+}
+
+// statusRank returns the highest owner generation in the statuses of a store.
+func statusRank(t tables, store string) (highest int64, err error) {
+	c, err := t.View(topics.SyncStatusTopic).Cursor([]byte(store + "|"))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	for c.Next() {
+		highest = max(highest, c.Rank())
+	}
+	return highest, c.Err()
+}
+
+// statusStores returns the stores that have statuses.
+func statusStores(t tables) (stores []string, err error) {
+	c, err := t.View(topics.SyncStatusTopic).Cursor(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	for ok := c.Next(); ok; {
+		store, _, split := topics.SplitPairKey(c.Key())
+		if !split {
+			return nil, fmt.Errorf("key %q of %s is not store|sku", c.Key(), topics.SyncStatusTopic)
+		}
+		stores = append(stores, store)
+		ok = c.SeekGE([]byte(store + "}")) // the character after the bar
+	}
+	return stores, c.Err()
+}
