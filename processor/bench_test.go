@@ -1,0 +1,268 @@
+package processor_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime/pprof"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"stocksync/processor"
+	"stocksync/state"
+	"stocksync/testenv"
+	"stocksync/topics"
+)
+
+// The pipeline's speed beside its ceilings, from one run on one machine: numbers of different runs
+// are not to be compared, their ratios are. BENCH_EVENTS (500000) says how many events are preloaded.
+//
+//	consume  a group of two members reads the input, read_committed
+//	R2       a stateless exactly-once copy with two outputs an event, two members, the same commits
+//	fold     the processor: lines kept, durable state, two lanes; the answer is checked before a rate
+//	         is printed
+func BenchmarkPipeline(b *testing.B) {
+	for _, law := range []struct {
+		name string
+		skus int
+		zipf float64
+	}{{"uniform100k", 100_000, 0}, {"zipf1.1", 100_000, 1.1}} {
+		b.Run(law.name, func(b *testing.B) {
+			for b.Loop() {
+				benchPipeline(b, law.skus, law.zipf)
+			}
+		})
+	}
+}
+
+const (
+	benchPartitions = 8
+	benchLanes      = 2
+	benchInterval   = 25 * time.Millisecond
+)
+
+func benchEvents() int {
+	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
+		return n
+	}
+	return 500_000
+}
+
+func benchPipeline(b *testing.B, skus int, zipf float64) {
+	cluster, err := testenv.NewKfake(testenv.KfakeConfig{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cluster.Close() //nolint:errcheck // the measurement is done
+	const prefix = topics.Prefix("bench.")
+	admin := cluster.Client(b)
+	if _, err := topics.Ensure(b.Context(), kadm.NewClient(admin), topics.EnsureConfig{
+		Prefix: prefix, Partitions: benchPartitions, SinkPartitions: 1, AllowDeleteChangelog: true,
+	}); err != nil {
+		b.Fatal(err)
+	}
+	n := benchEvents()
+	preload(b, cluster, prefix, n, skus, zipf)
+	consume := measure(b, "consume", n, func() { benchConsume(b, cluster, prefix, n) })
+	r2 := measure(b, "R2", n, func() { benchCopy(b, cluster, prefix, n) })
+	fold := measure(b, "fold", n, func() { benchFold(b, cluster, prefix, n) })
+	if err := testenv.Check(b.Context(), cluster, testenv.CheckConfig{Prefix: prefix, Policy: policy()}); err != nil {
+		b.Fatalf("the answer is wrong, so its speed means nothing: %v", err)
+	}
+	b.ReportMetric(consume, "consume-events/s")
+	b.ReportMetric(r2, "R2-events/s")
+	b.ReportMetric(fold, "fold-events/s")
+	b.ReportMetric(fold/r2, "fold/R2")
+}
+
+// measure runs fn and returns events a second; it logs CPU time too, the broker's included.
+func measure(b *testing.B, name string, n int, fn func()) float64 {
+	b.Helper()
+	began, cpu := time.Now(), cpuSeconds()
+	fn()
+	wall, used := time.Since(began).Seconds(), cpuSeconds()-cpu
+	b.Logf("%-8s %9.0f events/s  %9.0f events/CPU-s", name, float64(n)/wall, float64(n)/used)
+	return float64(n) / wall
+}
+
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
+
+// preload produces n ledger lines of about 290 bytes.
+func preload(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n, skus int, zipf float64) {
+	b.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func() int { return r.IntN(skus) }
+	if zipf > 0 {
+		z := rand.NewZipf(r, zipf, 1, uint64(skus-1))
+		pick = func() int { return int(z.Uint64()) }
+	}
+	at := topics.TimeOf(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+	i := 0
+	next := func() testenv.Event {
+		i++
+		sku := fmt.Sprintf("SKU-%06d", pick())
+		m := topics.Mutation{
+			LineID: fmt.Sprintf("erp1/SINV-26-%08d/1/out", i), Version: int64(i), SKU: sku,
+			Warehouse: fmt.Sprintf("WH-JKT-%02d", r.IntN(3)), Qty: topics.Quantity(1+r.IntN(9)) * topics.One,
+			EffectiveAt: at + topics.Time(i)*1000, Reason: "sales_invoice", VoucherType: "Sales Invoice",
+			VoucherNo: fmt.Sprintf("SINV-26-%08d", i), Source: "erp1",
+		}
+		return testenv.Event{Topic: topics.Mutations, Key: []byte(sku), Value: m.AppendJSON(nil)}
+	}
+	if _, err := testenv.Produce(b.Context(), c, next, testenv.ProduceConfig{Prefix: prefix, Events: n}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// members runs one function per lane until n records are counted.
+func members(b *testing.B, n int, run func(ctx context.Context, lane int, count func(int))) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	var seen atomic.Int64
+	var wg sync.WaitGroup
+	for lane := range benchLanes {
+		wg.Go(func() {
+			run(ctx, lane, func(k int) {
+				if seen.Add(int64(k)) >= int64(n) {
+					cancel()
+				}
+			})
+		})
+	}
+	wg.Wait()
+	if int(seen.Load()) < n {
+		b.Fatalf("saw %d of %d records", seen.Load(), n)
+	}
+}
+
+func benchConsume(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
+	members(b, n, func(ctx context.Context, _ int, count func(int)) {
+		client, err := c.NewClient(kgo.ConsumerGroup("bench-consume"), kgo.ConsumeTopics(prefix.Name(topics.Mutations)),
+			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+			kgo.DisableAutoCommit())
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		defer client.Close()
+		for ctx.Err() == nil {
+			count(client.PollFetches(ctx).NumRecords())
+		}
+	})
+}
+
+// benchCopy is R2: each record goes to two topics, exactly once.
+func benchCopy(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
+	admin := kadm.NewClient(c.Client(b))
+	for _, name := range []string{"bench-copy-1", "bench-copy-2"} {
+		if _, err := admin.CreateTopic(b.Context(), benchPartitions, 1, nil, name); err != nil {
+			b.Fatal(err)
+		}
+	}
+	members(b, n, func(ctx context.Context, lane int, count func(int)) {
+		s, err := kgo.NewGroupTransactSession(append(c.Opts, kgo.SeedBrokers(c.Brokers...),
+			kgo.TransactionalID(fmt.Sprint("bench-copy-", lane)), kgo.ConsumerGroup("bench-copy"),
+			kgo.ConsumeTopics(prefix.Name(topics.Mutations)), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+			kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+			kgo.MaxBufferedRecords(1<<20), kgo.MetadataMinAge(250*time.Millisecond))...)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		defer s.Close()
+		for ctx.Err() == nil {
+			copyOnce(b, ctx, s, count)
+		}
+	})
+}
+
+// copyOnce copies what comes in one commit interval.
+func copyOnce(b *testing.B, ctx context.Context, s *kgo.GroupTransactSession, count func(int)) {
+	until, cancel := context.WithTimeout(ctx, benchInterval)
+	defer cancel()
+	var records []*kgo.Record
+	for until.Err() == nil && len(records) < 20_000 {
+		records = append(records, s.PollRecords(until, 20_000-len(records)).Records()...)
+	}
+	if len(records) == 0 {
+		return
+	}
+	if err := s.Begin(); err != nil {
+		b.Error(err)
+		return
+	}
+	for _, r := range records {
+		for _, to := range [...]string{"bench-copy-1", "bench-copy-2"} {
+			s.Produce(ctx, &kgo.Record{Topic: to, Partition: r.Partition, Key: r.Key, Value: r.Value}, nil)
+		}
+	}
+	committed, err := s.End(context.WithoutCancel(ctx), kgo.TryCommit)
+	if err != nil {
+		b.Error(err)
+	}
+	if committed {
+		count(len(records))
+	}
+}
+
+func benchFold(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
+	p, err := processor.New(processor.Config{
+		Brokers: c.Brokers, ClientOpts: c.Opts, Prefix: prefix, InstanceID: "bench", StateDir: b.TempDir(),
+		Workers: benchLanes, CommitInterval: benchInterval, Policy: state.Policy{ReturnsReserve: true},
+		EmbeddedBroker: true, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	done := make(chan error, 1)
+	if name := os.Getenv("BENCH_PROFILE"); name != "" {
+		f, err := os.Create(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer f.Close() //nolint:errcheck // a profile that is short shows it
+		if err := pprof.StartCPUProfile(f); err != nil {
+			b.Fatal(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
+	go func() { done <- p.Run(ctx) }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		var folded int64
+		for _, t := range p.Tasks() {
+			folded += t.Counters.Consumed
+		}
+		if folded >= int64(n) {
+			break
+		}
+		select {
+		case <-tick.C:
+		case err := <-done:
+			b.Fatalf("processor ended after %d of %d: %v", folded, n, err)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+}
