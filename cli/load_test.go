@@ -1,0 +1,344 @@
+package cli_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"stocksync/cli"
+	"stocksync/testenv"
+	"stocksync/topics"
+)
+
+const ledger = `line_id,version,sku,warehouse,qty,effective_at,reason
+1,1,A001,JKT,40,2026-01-31T08:00:00+07:00,purchase_receipt
+2,1,A002,JKT,2.5,2026-01-31 08:00:00,"receipt, late"
+3,1,A001,SUB,-1,2026-01-31,
+`
+
+// mutations returns what a load produced, by line_id.
+func mutations(t *testing.T, c *testenv.Cluster, cfg cli.Config) map[string]topics.Mutation {
+	t.Helper()
+	found := map[string]topics.Mutation{}
+	for _, r := range records(t, c, cfg, topics.Mutations) {
+		var m topics.Mutation
+		if why := topics.DecodeMutation(r.Key, r.Value, 1<<20, &m); why != nil {
+			t.Fatalf("produced a record that is no mutation: %v in %s", why, r.Value)
+		}
+		if want := topics.PartitionOf(r.Key, cfg.Partitions); r.Partition != want {
+			t.Errorf("sku %s went to partition %d, want %d", r.Key, r.Partition, want)
+		}
+		found[m.LineID] = m
+	}
+	return found
+}
+
+// at is a time of day in Jakarta on the ledger's date.
+func at(hour int) topics.Time {
+	return topics.TimeOf(time.Date(2026, 1, 31, hour, 0, 0, 0, time.FixedZone("WIB", 7*3600)))
+}
+
+func wantLedger() map[string]topics.Mutation {
+	return map[string]topics.Mutation{
+		"1": {
+			LineID: "1", Version: 1, SKU: "A001", Warehouse: "JKT", Qty: 40 * topics.One, EffectiveAt: at(8),
+			Reason: "purchase_receipt",
+		},
+		"2": {
+			LineID: "2", Version: 1, SKU: "A002", Warehouse: "JKT", Qty: 2_500_000, EffectiveAt: at(8),
+			Reason: "receipt, late",
+		},
+		"3": {LineID: "3", Version: 1, SKU: "A001", Warehouse: "SUB", Qty: -topics.One, EffectiveAt: at(0)},
+	}
+}
+
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestLoad_ReadsEveryFormat(t *testing.T) {
+	c := testenv.StartKfake(t)
+	jsonl := `{"line_id":"1","version":1,"sku":"A001","warehouse":"JKT","qty":40,"effective_at":"2026-01-31T08:00:00+07:00","reason":"purchase_receipt","unknown":{"a":[1]}}
+
+ {"line_id":"2","version":1,"sku":"A002","warehouse":"JKT","qty":"2.5","effective_at":"2026-01-31T01:00:00Z","reason":"receipt, late","seq":null}
+{"line_id":"3","version":1,"sku":"A001","warehouse":"SUB","qty":-1,"effective_at":"2026-01-30T17:00:00Z"}`
+	cases := map[string]struct {
+		name, text string
+		args       []string
+	}{
+		"csv":                 {"a.csv", ledger, nil},
+		"csv, gzip":           {"a.csv.gz", zipped(t, ledger), nil},
+		"csv, byte order":     {"a.csv", "\ufeff" + ledger, nil},
+		"csv, dos line ends":  {"a.csv", strings.ReplaceAll(ledger, "\n", "\r\n"), nil},
+		"csv, semicolons":     {"a.csv", strings.ReplaceAll(strings.ReplaceAll(ledger, ",", ";"), "; late", ", late"), []string{"--delimiter", ";"}},
+		"json lines":          {"a.jsonl", jsonl, nil},
+		"json lines, gzip":    {"a", zipped(t, jsonl), nil},
+		"json lines, by flag": {"a", jsonl, []string{"--format", "jsonl"}},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			cfg := withTopics(t, c)
+			file := write(t, tt.name, tt.text)
+			r := run(t, cfg, append([]string{"load", "--topic", "mutations", file}, tt.args...)...)
+			r.want(t, cli.ExitOK, "1:loaded 3 of 3 rows, 0 bad, into "+cfg.TopicPrefix+"mutations")
+			if diff := cmp.Diff(wantLedger(), mutations(t, c, cfg)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestLoad_ReadsStandardInput(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	r := runInput(t, cfg, strings.NewReader(zipped(t, ledger)), "load", "--topic", "mutations", "--json", "-")
+	r.want(t, cli.ExitOK)
+	report := decode[cli.LoadReport](t, r)
+	if report.Rows != 3 || report.Produced != 3 || report.Rejected != 0 || report.RowsPerSecond <= 0 {
+		t.Errorf("got %+v", report)
+	}
+	if diff := cmp.Diff(wantLedger(), mutations(t, c, cfg)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoad_MapsColumnsAndFillsTemplates(t *testing.T) {
+	// The columns of the real data sets: ts, order_id, sku, location, quantity.
+	sales := "ts,order_id,item,location,quantity\n2026-01-31 08:00:00,B1,A 1,7,3\n2026-01-31 09:00:00.5,B1,A 2,7,0\n" +
+		"2026-01-31 10:00,B2,A 1,8,-2\n"
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	file := write(t, "sales.csv.gz", zipped(t, sales))
+	run(t, cfg, "load", "--topic", "orders", "--map", "sku=item", "--map", "warehouse=location", "--map", "ordered_at=ts",
+		"--map", "ordered_qty=quantity", "--set", "order_line_id={_file}/{order_id}/{_line}", "--set", "version={_line}",
+		"--set", "status=open", "--set", "source={{pos}}", "--skip-bad", "--timezone", "UTC", file).
+		want(t, cli.ExitOK, "1:loaded 2 of 3 rows, 1 bad", "2:sales.csv.gz:4: ", "2:ordered_qty", "2:-2")
+	var got []topics.Order
+	for _, r := range records(t, c, cfg, topics.Orders) {
+		var o topics.Order
+		if why := topics.DecodeOrder(r.Key, r.Value, 1<<20, &o); why != nil {
+			t.Fatal(why)
+		}
+		got = append(got, o)
+	}
+	slices.SortFunc(got, func(a, b topics.Order) int { return strings.Compare(a.OrderLineID, b.OrderLineID) })
+	first := time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
+	want := []topics.Order{
+		{
+			OrderLineID: "sales.csv/B1/2", Version: 2, SKU: "A 1", Warehouse: "7", Status: topics.OrderOpen,
+			OrderedQty: 3 * topics.One, OrderedAt: topics.TimeOf(first), OrderID: "B1", Source: "{pos}",
+		},
+		{
+			OrderLineID: "sales.csv/B1/3", Version: 3, SKU: "A 2", Warehouse: "7", Status: topics.OrderOpen,
+			OrderedAt: topics.TimeOf(first.Add(time.Hour + 500*time.Millisecond)), OrderID: "B1", Source: "{pos}",
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	run(t, cfg, "load", "--topic", "mutations", "--set", "line_id={order_id}/{_line}", "--set", "version=1", "--map", "sku=item",
+		"--map", "warehouse=location", "--map", "effective_at=ts", "--set", "qty=-{quantity}", file).want(t, cli.ExitOK)
+	signs := map[string]topics.Quantity{}
+	for id, m := range mutations(t, c, cfg) {
+		signs[id] = m.Qty
+	}
+	if diff := cmp.Diff(map[string]topics.Quantity{"B1/2": -3 * topics.One, "B1/3": 0, "B2/4": 2 * topics.One}, signs); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// badLedger has one good row and one of each kind of bad row.
+const badLedger = `line_id,version,sku,warehouse,qty,effective_at
+1,1,A001,JKT,40,2026-01-31
+2,one,A001,JKT,40,2026-01-31
+3,1,,JKT,40,2026-01-31
+4,1,A001,JKT,"1,5",2026-01-31
+5,1,A001,JKT,1,31/01/2026
+6,1,A001,JKT,1
+7,1,A001,JKT,1,2026-01-31,surplus
+`
+
+func TestLoad_ErrorsNameFileLineFieldAndValue(t *testing.T) {
+	file := write(t, "bad.csv", badLedger)
+	r := run(t, config(t), "load", "--topic", "mutations", "--dry-run", file)
+	r.want(t, cli.ExitFailed,
+		"1:checked 1 of 7 rows, 6 bad",
+		"2:bad.csv:3: version", `2:one`,
+		"2:bad.csv:4: sku",
+		`2:bad.csv:5: qty`, "2:1,5",
+		"2:bad.csv:6: effective_at", "2:31/01/2026",
+		"2:bad.csv:7: 5 cells, but 6 columns are named",
+		"2:bad.csv:8: 7 cells, but 6 columns are named",
+	)
+}
+
+func TestLoad_DryRunNeedsNoBrokerAndWritesNothing(t *testing.T) {
+	file := write(t, "bad.csv", badLedger)
+	run(t, config(t), "load", "--topic", "mutations", "--dry-run", "--skip-bad", file).want(t, cli.ExitFailed)
+	if _, err := os.Stat(file + ".rejected"); !os.IsNotExist(err) {
+		t.Errorf("a dry run wrote a reject file: %v", err)
+	}
+	run(t, config(t), "load", "--topic", "mutations", "--dry-run", write(t, "good.csv", ledger)).
+		want(t, cli.ExitOK, "1:checked 3 of 3 rows")
+}
+
+func TestLoad_StopsAtTheFirstBadRow(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	file := write(t, "bad.csv", badLedger)
+	run(t, cfg, "load", "--topic", "mutations", file).
+		want(t, cli.ExitFailed, "2:bad.csv:3: version", "1:loaded 1 of 2 rows, 1 bad")
+	if got := len(mutations(t, c, cfg)); got != 1 {
+		t.Errorf("%d records were produced, want 1", got)
+	}
+	other := write(t, "other.csv", "a,b\n1,2\n")
+	run(t, cfg, "load", "--topic", "mutations", other).
+		want(t, cli.ExitFailed, "2:other.csv:2: ", "2:The columns are a, b; see --map and --set.")
+}
+
+func TestLoad_MendedRejectsKeepTheIdsOfTheirRows(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	ids := []string{"--set", "line_id={_file}/{_line}"}
+	file := write(t, "bad.csv", badLedger)
+	run(t, cfg, append([]string{"load", "--topic", "mutations", "--skip-bad", file}, ids...)...).
+		want(t, cli.ExitOK, "1:loaded 1 of 7 rows, 6 bad", "1:6 bad rows are in "+file+".rejected")
+	rows, err := csv.NewReader(strings.NewReader(read(t, file+".rejected"))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"line_id", "version", "sku", "warehouse", "qty", "effective_at", "_file", "_line", "_error"}
+	if diff := cmp.Diff(want, rows[0]); diff != "" {
+		t.Error(diff)
+	}
+	if got := rows[1]; got[1] != "one" || got[6] != "bad.csv" || got[7] != "3" || !strings.Contains(got[8], "version") {
+		t.Errorf("got %q", got)
+	}
+	if got := rows[6][5]; got != "2026-01-31,surplus" {
+		t.Errorf("surplus cells are lost: %q", got)
+	}
+	rows[1][1], rows[2][2], rows[3][4], rows[4][5], rows[5][5], rows[6][5] =
+		"1", "A009", "1.5", "2026-01-31", "2026-01-31", "2026-01-31"
+	var mended bytes.Buffer
+	if err := csv.NewWriter(&mended).WriteAll(rows); err != nil {
+		t.Fatal(err)
+	}
+	again := write(t, "mended.csv", mended.String())
+	run(t, cfg, append([]string{"load", "--topic", "mutations", again}, ids...)...).want(t, cli.ExitOK, "1:loaded 6 of 6")
+	got := slices.Sorted(maps.Keys(mutations(t, c, cfg)))
+	if diff := cmp.Diff([]string{"bad.csv/2", "bad.csv/3", "bad.csv/4", "bad.csv/5", "bad.csv/6", "bad.csv/7", "bad.csv/8"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoad_RejectsOfJSONLinesKeepTheRowWhole(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	file := write(t, "bad.jsonl", strings.Join([]string{
+		`{"line_id":"1","version":1,"sku":"A","warehouse":"W","qty":1,"effective_at":"2026-01-31T00:00:00Z"}`,
+		`{"line_id":"2","version":1,"sku":"A","warehouse":"W","qty":1e-9,"effective_at":"2026-01-31T00:00:00Z","x":{"y":"z"}}`,
+		`{"line_id":"3","line_id":"4"}`, `[1]`, `{"a":1} {"b":2}`, "{\"sku\":\"\xff\"}", `{"sku`,
+	}, "\n"))
+	reject := filepath.Join(t.TempDir(), "rejects")
+	run(t, cfg, "load", "--topic", "mutations", "--skip-bad", "--reject", reject, file).want(t, cli.ExitOK,
+		"1:loaded 1 of 7 rows, 6 bad", "2:bad.jsonl:2: qty", "2:bad.jsonl:4: not a JSON object", "2:bad.jsonl:5: more than one",
+		"2:bad.jsonl:6: not valid UTF-8", "2:bad.jsonl:7: not a JSON object")
+	lines := strings.Split(strings.TrimSpace(read(t, reject)), "\n")
+	want := `{"line_id":"2","version":1,"sku":"A","warehouse":"W","qty":1e-9,"effective_at":"2026-01-31T00:00:00Z","x":{"y":"z"},` +
+		`"_file":"bad.jsonl","_line":2,"_error":`
+	if !strings.HasPrefix(lines[0], want) {
+		t.Errorf("got %s", lines[0])
+	}
+	if want := `{"_raw":"[1]","_file":"bad.jsonl","_line":4,"_error":`; !strings.HasPrefix(lines[2], want) {
+		t.Errorf("got %s", lines[2])
+	}
+}
+
+func TestLoad_RefusesUnsafeUse(t *testing.T) {
+	file := write(t, "a.csv", ledger)
+	cases := map[string]struct {
+		want string
+		args []string
+	}{
+		"reject file is the input":       {"is the input itself", []string{"--skip-bad", "--reject", file, file}},
+		"rejects of standard input":      {"needs --reject", []string{"--skip-bad", "-"}},
+		"one reject file for two inputs": {"one input file", []string{"--skip-bad", "--reject", "x", file, file}},
+		"column that is not there":       {"no such column; there are line_id, version", []string{"--map", "sku=item", file}},
+		"template of a missing column":   {`no column "item"`, []string{"--set", "sku={item}", file}},
+		"field given twice":              {"given twice", []string{"--map", "sku=a", "--set", "sku=b", file}},
+		"long delimiter":                 {"want one character", []string{"--delimiter", "ab", file}},
+		"unknown zone":                   {"Asia/Jakarta", []string{"--timezone", "Mars", file}},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"load", "--topic", "mutations"}, tt.args...)
+			cfg := on(t, testenv.StartKfake(t))
+			ensureOnce(t, cfg)
+			run(t, cfg, args...).want(t, cli.ExitUsage, "2:"+tt.want)
+		})
+	}
+	if read(t, file) != ledger {
+		t.Error("the input was changed")
+	}
+}
+
+func ensureOnce(t *testing.T, cfg cli.Config) {
+	t.Helper()
+	run(t, cfg, "topics", "ensure").want(t, cli.ExitOK)
+}
+
+func TestLoad_InterruptedSaysHowFarItCame(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	in := &endless{stop: cancel, after: 50_000}
+	r := runContext(ctx, cfg, in, "load", "--topic", "mutations", "--set", "version=1", "--set", "line_id={_line}", "-")
+	r.want(t, cli.ExitFailed, "2:interrupted after", "2:loading again is safe", "1:loaded ")
+	if got := len(mutations(t, c, cfg)); got < 1000 {
+		t.Errorf("%d records were produced, want what was read", got)
+	}
+}
+
+// endless is a CSV file without end that interrupts its reader after some rows.
+type endless struct {
+	stop  func()
+	after int
+	rows  int
+	rest  []byte
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	for len(e.rest) == 0 {
+		if e.rows == 0 {
+			e.rest = []byte("sku,warehouse,qty,effective_at\n")
+		}
+		e.rows++
+		if e.rows == e.after {
+			e.stop()
+		}
+		e.rest = fmt.Appendf(e.rest, "S%d,W,1,2026-01-31\n", e.rows%10)
+	}
+	n := copy(b, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}

@@ -1,0 +1,163 @@
+package cli_test
+
+import (
+	"encoding/csv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"stocksync/cli"
+	"stocksync/testenv"
+	"stocksync/topics"
+)
+
+func TestSummary_ShowsFiltersSortsAndLimits(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		cfg, _ := stocked(t, c)
+		type row struct {
+			SKU, Name, Warehouse             string
+			Actual, Reserved, Net, Available topics.Quantity
+		}
+		jkt := row{"A001", "Kaos Merah", "JKT", 40e6, 9e6, 31e6, 31e6}
+		sub := row{"A001", "Kaos Merah", "SUB", -1e6, 0, -1e6, 0}
+		blue := row{"A002", "Kaos Biru", "JKT", 2_500_000, 9e6, -6_500_000, 0}
+		cases := map[string]struct {
+			args []string
+			want []row
+		}{
+			"all":              {nil, []row{jkt, sub, blue}},
+			"words":            {[]string{"kaos", "MERAH"}, []row{jkt, sub}},
+			"part of a sku":    {[]string{"002"}, []row{blue}},
+			"nothing found":    {[]string{"hijau"}, []row{}},
+			"warehouse":        {[]string{"--warehouse", "SUB"}, []row{sub}},
+			"warehouses":       {[]string{"-w", "SUB", "-w", "JKT"}, []row{jkt, sub, blue}},
+			"negative":         {[]string{"--negative"}, []row{sub, blue}},
+			"sort":             {[]string{"--sort", "net"}, []row{blue, sub, jkt}},
+			"sort down, limit": {[]string{"--sort", "reserved", "--desc", "-n", "2"}, []row{jkt, blue}},
+			"totals": {[]string{"--totals"}, []row{
+				{"A001", "Kaos Merah", "", 39e6, 9e6, 30e6, 30e6}, {"A002", "Kaos Biru", "", 2_500_000, 9e6, -6_500_000, 0},
+			}},
+		}
+		for name, tt := range cases {
+			t.Run(name, func(t *testing.T) {
+				r := run(t, cfg, append([]string{"summary", "--json"}, tt.args...)...)
+				r.want(t, cli.ExitOK)
+				got := []row{}
+				for _, s := range decode[[]cli.SummaryRow](t, r) {
+					got = append(got, row{s.SKU, s.Name, s.Warehouse, s.Actual, s.Reserved, s.Net, s.Available})
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+		run(t, cfg, "summary").want(t, cli.ExitOK,
+			"1:SKU   NAME        WAREHOUSE  ACTUAL  RESERVED  AVAILABLE   NET  AS OF\n",
+			"1:A001  Kaos Merah  JKT            40         9         31    31  20",
+			"1:A002  Kaos Biru   JKT           2.5         9          0  -6.5  20")
+		rows, err := csv.NewReader(strings.NewReader(run(t, cfg, "summary", "--csv").stdout)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"A002", "Kaos Biru", "JKT", "2.5", "9", "-6.5", "0"}, rows[3][:7]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestExplain_TellsWhatMakesTheNumbers(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		cfg, _ := stocked(t, c)
+		produce(t, c, cfg, topics.Stores, "web", `{"store":"web","marketplace":"webhook","warehouses":["*"]}`)
+		produce(t, c, cfg, topics.Stores, "old", `{"store":"old","marketplace":"webhook","warehouses":["*"],"disable_stock_update":true}`)
+		produce(t, c, cfg, topics.Stores, "bare", `{"store":"bare","marketplace":"webhook","warehouses":[]}`)
+		produce(t, c, cfg, topics.Stores, "bad", `{"store":"bad","warehouses":7}`)
+		status := topics.SyncStatus{
+			Store: "tokopedia-main", SKU: "A001", State: topics.StateBlocked, Reason: topics.SyncListingBanned,
+			Also: []topics.SyncReason{topics.SyncMarketplaceError}, Wanted: topics.Wanted{Revision: 1, Qty: 31e6},
+			Error: &topics.SyncError{Code: "12052", Message: "banned"}, Since: at(8), UpdatedAt: at(9),
+			Owner: topics.Owner{Instance: "s1", Generation: 2},
+		}
+		produce(t, c, cfg, topics.SyncStatusTopic, "tokopedia-main|A001", string(status.Encode()))
+
+		e := decode[cli.Explanation](t, run(t, cfg, "explain", "A001", "--json"))
+		if e.Name != "Kaos Merah" || e.Availability == nil || e.Availability.Actual != 39e6 || e.Availability.Reserved != 9e6 {
+			t.Errorf("got %+v", e.Availability)
+		}
+		if len(e.Lines) != 2 || e.Lines[0].LineID != "1" || e.Lines[0].Reason != "purchase_receipt" || e.Lines[1].Qty != -1e6 {
+			t.Errorf("got ledger lines %+v", e.Lines)
+		}
+		if len(e.Orders) != 2 || e.OtherOrders != 1 || e.Orders[0].OrderLineID != "SO-2/1" || e.Orders[1].Reserved != 7e6 ||
+			e.Orders[1].Store != "tokopedia-main" {
+			t.Errorf("got order lines %+v", e.Orders)
+		}
+		if n := e.Availability.CausesTotal; n == 0 || len(e.Availability.Causes) == 0 {
+			t.Errorf("got causes %+v", e.Availability.Causes)
+		}
+		text := map[string]string{}
+		for _, s := range e.Stores {
+			text[s.Store] = s.Text
+		}
+		for store, part := range map[string]string{
+			"web": "No status yet", "old": "disabled for the store", "bare": "No warehouse", "bad": "record is invalid",
+			"tokopedia-main": "banned the listing",
+		} {
+			if !strings.Contains(text[store], part) {
+				t.Errorf("store %s: %q lacks %q", store, text[store], part)
+			}
+		}
+
+		run(t, cfg, "explain", "A001").want(t, cli.ExitOK,
+			"1:A001  Kaos Merah\nActual 39, Reserved 9, Available 30 (net 30)", "1:tokopedia-main reserved 7 taken 7",
+			"1:Ledger lines, newest first (2 of 2)", "1:Order lines that hold stock, oldest first (2 of 2; 1 more hold none)",
+			"1:SO-1/1", "1:blocked", "1:The marketplace banned the listing", "1:answer: 12052 banned", "1:also: The shop answered")
+		run(t, cfg, "explain", "A001", "--lines", "1").want(t, cli.ExitOK, "1:(1 of 2)")
+		one := run(t, cfg, "explain", "A001", "tokopedia-main")
+		one.want(t, cli.ExitOK, "1:tokopedia-main")
+		if strings.Contains(one.stdout, "No warehouse") {
+			t.Errorf("other stores are shown: %s", one.stdout)
+		}
+		run(t, cfg, "explain", "A001", "nowhere").want(t, cli.ExitFailed, `2:store "nowhere": no such store`)
+		run(t, cfg, "explain", "a001").want(t, cli.ExitFailed, "2:a001: nothing is known of it", "2:case")
+	})
+}
+
+func TestExplain_HasATextForEveryReason(t *testing.T) {
+	for _, reason := range topics.SyncReasons() {
+		if text := cli.ReasonText(reason); text == string(reason) || !strings.HasSuffix(text, ".") {
+			t.Errorf("%s: %q", reason, text)
+		}
+	}
+}
+
+func TestResync_ForcesANewRecordOfTheSameNumbers(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		cfg, _ := stocked(t, c)
+		before := decode[cli.Explanation](t, run(t, cfg, "explain", "A001", "--json")).Availability
+		run(t, cfg, "resync", "A001").want(t, cli.ExitOK, "1:asked for 1 SKUs")
+		settle(t, c, cfg)
+		after := decode[cli.Explanation](t, run(t, cfg, "explain", "A001", "--json")).Availability
+		if after.Revision <= before.Revision || after.Trigger != topics.TriggerManual || after.Changed ||
+			after.Actual != before.Actual || after.AsOf != before.AsOf {
+			t.Errorf("before %+v, after %+v", before, after)
+		}
+		entries := records(t, c, cfg, topics.AuditTopic)
+		if len(entries) != 1 {
+			t.Fatalf("%d audit entries", len(entries))
+		}
+		entry, err := topics.DecodeAuditEntry(entries[0].Value)
+		if err != nil || entry.Action != "resync" || entry.RecordKey != "A001" || entry.Via != "cli" || entry.Actor == "" {
+			t.Errorf("got %+v, %v", entry, err)
+		}
+
+		run(t, cfg, "resync", "A001", "a-typo").want(t, cli.ExitFailed, "2:a-typo: no availability", "2:--force")
+		if got := len(records(t, c, cfg, topics.AuditTopic)); got != 1 {
+			t.Errorf("a refused resync wrote something: %d audit entries", got)
+		}
+		run(t, cfg, "resync", "--force", "--json", "new one").want(t, cli.ExitOK, `1:"new one"`)
+		settle(t, c, cfg)
+		run(t, cfg, "summary", "--totals", "new").want(t, cli.ExitOK, "1:new one")
+		run(t, cfg, "resync", "--force", "\xff").want(t, cli.ExitUsage, "2:sku")
+	})
+}

@@ -1,0 +1,182 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	main "stocksync"
+)
+
+// environment returns variables for loadConfig: a host name's worth of defaults, and those given.
+func environment(vars ...string) []string { return append([]string{"INSTANCE_ID=test"}, vars...) }
+
+func TestConfig_DefaultsAreThoseOfTheContract(t *testing.T) {
+	c, err := main.LoadConfig(environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]any{
+		"KAFKA_BROKERS": strings.Join(c.KafkaBrokers, ","), "TOPIC_PREFIX": c.TopicPrefix, "PARTITIONS": c.Partitions,
+		"SINK_PARTITIONS": c.SinkPartitions, "REPLICATION_FACTOR": c.ReplicationFactor, "STATE_DIR": c.StateDir,
+		"HTTP_ADDR": c.HTTPAddr, "COMMIT_INTERVAL": c.CommitInterval, "COMMIT_MAX_RECORDS": c.CommitMaxRecords,
+		"MAX_RECORD_BYTES": c.MaxRecordBytes, "RETURNS_RESERVE": c.ReturnsReserve, "ON_HOLD_RESERVES": c.OnHoldReserves,
+		"TIMEZONE": c.Timezone, "READY_MAX_LAG": c.ReadyMaxLag, "LOG_LEVEL": c.LogLevel.String(), "LOG_FORMAT": c.LogFormat,
+	}
+	want := map[string]any{
+		"KAFKA_BROKERS": "localhost:9092", "TOPIC_PREFIX": "stock.", "PARTITIONS": int32(16), "SINK_PARTITIONS": int32(16),
+		"REPLICATION_FACTOR": int16(-1), "STATE_DIR": "./data", "HTTP_ADDR": "127.0.0.1:8080",
+		"COMMIT_INTERVAL": 25 * time.Millisecond, "COMMIT_MAX_RECORDS": 20000, "MAX_RECORD_BYTES": 1 << 20,
+		"RETURNS_RESERVE": true, "ON_HOLD_RESERVES": false, "TIMEZONE": "Asia/Jakarta", "READY_MAX_LAG": time.Minute,
+		"LOG_LEVEL": "INFO", "LOG_FORMAT": "",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+func TestConfig_InstanceIsTheHostUnlessNamed(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Skip(err)
+	}
+	c, err := main.LoadConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.InstanceID != host {
+		t.Errorf("got %q, want %q", c.InstanceID, host)
+	}
+}
+
+func TestConfig_EmptyVariablesAreDefaults(t *testing.T) {
+	c, err := main.LoadConfig(environment("PARTITIONS=", "TOPIC_PREFIX=", "LOG_LEVEL="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Partitions != 16 || c.TopicPrefix != "stock." {
+		t.Errorf("got %d and %q", c.Partitions, c.TopicPrefix)
+	}
+}
+
+func TestConfig_ReportsEveryFaultAtOnce(t *testing.T) {
+	faults := []string{
+		"KAFKA_BROKERS=nohost", "KAFKA_TLS=perhaps", "KAFKA_TLS_CERT_FILE=x", "KAFKA_SASL_MECHANISM=NTLM",
+		"TOPIC_PREFIX=has space", "PARTITIONS=0", "SINK_PARTITIONS=1e3", "REPLICATION_FACTOR=0", "INSTANCE_ID=a/b",
+		"HTTP_ADDR=8080", "READY_MAX_LAG=0s", "PROCESSOR_WORKERS=-1", "COMMIT_INTERVAL=25", "COMMIT_MAX_RECORDS=0",
+		"MAX_RECORD_BYTES=10", "RETURNS_RESERVE=maybe", "TIMEZONE=Mars", "LOG_LEVEL=loud", "LOG_FORMAT=xml",
+	}
+	_, err := main.LoadConfig(faults)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for _, f := range faults {
+		name, value, _ := strings.Cut(f, "=")
+		want := fmt.Sprintf("%s=%q: ", name, value)
+		n := 0
+		for _, line := range lines {
+			if strings.HasPrefix(line, want) {
+				n++
+			}
+		}
+		if n == 0 {
+			t.Errorf("no line starts with %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+}
+
+func TestConfig_SecretsComeFromFilesAndAreNotPrinted(t *testing.T) {
+	dir := t.TempDir()
+	user, password := filepath.Join(dir, "user"), filepath.Join(dir, "password")
+	for path, text := range map[string]string{user: "ana\n", password: "hunter2\r\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	vars := environment("KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME_FILE="+user, "KAFKA_SASL_PASSWORD_FILE="+password)
+	c, err := main.LoadConfig(vars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.KafkaSASLUsername != "ana" || string(c.KafkaSASLPassword) != "hunter2" {
+		t.Errorf("got %q and %q", c.KafkaSASLUsername, string(c.KafkaSASLPassword))
+	}
+	if text := fmt.Sprintf("%v %+v %#v", main.Settings(c), c, c); strings.Contains(text, "hunter2") {
+		t.Error("the password is printed")
+	}
+	direct, err := main.LoadConfig(environment("KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=hunter2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v", direct, *direct, direct); strings.Contains(text, "hunter2") {
+		t.Error("the password is printed")
+	}
+	_, err = main.LoadConfig(append(vars, "KAFKA_SASL_PASSWORD=other"))
+	if err == nil || !strings.Contains(err.Error(), "KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE are both set") {
+		t.Errorf("got %v", err)
+	}
+	_, err = main.LoadConfig(environment("KAFKA_SASL_PASSWORD_FILE=" + filepath.Join(dir, "missing")))
+	if err == nil || !strings.Contains(err.Error(), "KAFKA_SASL_PASSWORD_FILE") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfig_EveryVariableIsDocumented(t *testing.T) {
+	fields := reflect.TypeFor[main.Config]()
+	settings := main.Settings(nil)
+	exported := 0
+	for field := range fields.Fields() {
+		if field.IsExported() {
+			exported++
+		}
+	}
+	if len(settings) != exported {
+		t.Errorf("%d variables are documented, there are %d", len(settings), exported)
+	}
+	for _, s := range settings {
+		if len(s.Meaning) < 10 || !strings.HasSuffix(s.Meaning, ".") || strings.Contains(s.Meaning, "|") {
+			t.Errorf("%s: meaning %q", s.Name, s.Meaning)
+		}
+	}
+}
+
+func TestConfig_CredentialsAreFilesOrVariablesAndNeverOurOwn(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"shop-1": `{"secret":"whsec_file","key":"k"}`, "plain": "whsec_plain\n", "broken": "hunter2",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := main.LoadConfig(environment("CREDENTIALS_DIR="+dir, "SHOP=whsec_variable", "shop-1=whsec_other",
+		"KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=whsec_ours"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[string]map[string]string{
+		"shop-1": {"secret": "whsec_file", "key": "k"}, "plain": {"secret": "whsec_plain"}, "SHOP": {"secret": "whsec_variable"},
+	} {
+		if got, err := c.Credentials(ref); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, %v", ref, got, err)
+		}
+	}
+	for _, ref := range []string{"broken", "missing", "", "..", "../shop-1", dir + "/shop-1", "KAFKA_SASL_PASSWORD", "."} {
+		got, err := c.Credentials(ref)
+		if err == nil || got != nil {
+			t.Errorf("%q: got %v", ref, got)
+			continue
+		}
+		if strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "credentials_ref") {
+			t.Errorf("%q: error %v", ref, err)
+		}
+	}
+}
