@@ -1,0 +1,70 @@
+# stocksync. `make demo` and `make test` need Go alone; `make test-kafka` needs java and mvn too.
+
+GO       ?= go
+BIN      ?= bin/stocksync
+ARGS     ?=
+FUZZTIME ?= 20s
+GOLANGCI ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# Flags for `go test`, for instance TESTFLAGS=-v.
+TESTFLAGS ?=
+TIMEOUT   ?= 10m
+
+# The packages that talk to a broker; of their tests all but the halves that `make test` runs in process.
+KAFKA_PACKAGES ?= ./topics ./processor ./sinks/... ./testenv/... ./cli
+KAFKA_RUN      ?= .
+KAFKA_SKIP     ?= /^kfake$$|//^kfake$$
+
+# What `make bench` runs, and how often.
+BENCH_PACKAGE ?= ./processor
+BENCH         ?= .
+BENCHTIME     ?= 1x
+
+# The race detector links C: it is on where Go finds a C compiler.
+CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
+RACE     ?= $(if $(CC_FOUND),$(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race))
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo run test test-kafka bench lint fuzz check
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+build: ## build bin/stocksync
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) .
+
+demo: build ## everything in one process, no Kafka and no Docker needed; Ctrl-C ends it
+	@$(BIN) demo $(ARGS)
+
+run: build ## processor and sinks against KAFKA_BROKERS (localhost:9092)
+	@$(BIN) run $(ARGS)
+
+test: ## all tests, broker in process; with -race where a C compiler is found
+	$(GO) test $(RACE) -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+test-kafka: ## the broker-facing tests on a real Apache Kafka that they start themselves; needs java and mvn
+	@for tool in java mvn; do command -v $$tool >/dev/null || { \
+		echo "make test-kafka: $$tool is not installed (Debian: apt-get install default-jre-headless maven)" >&2; \
+		exit 1; }; done
+	STOCKSYNC_KAFKA=1 $(GO) test $(RACE) -count 1 -p 1 -timeout $(TIMEOUT) $(TESTFLAGS) \
+		-run '$(KAFKA_RUN)' -skip '$(KAFKA_SKIP)' $(KAFKA_PACKAGES)
+
+bench: ## throughput of the pipeline beside its ceilings, after an answer check
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCH_PACKAGE)
+
+lint: ## golangci-lint with its formatters, go vet, go mod verify
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(GO) run $(GOLANGCI) run ./...
+
+fuzz: ## every fuzz target for FUZZTIME (20s) each
+	@set -e; found=0; \
+	for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n 1 dirname | sort -u); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c 6-); do \
+			echo "fuzz $$dir $$target"; found=1; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done; \
+	[ $$found = 1 ] || { echo "make fuzz: no fuzz target found" >&2; exit 1; }
+
+check: lint test ## lint and test: what to run before a commit
