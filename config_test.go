@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"fmt"
@@ -8,15 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	main "stocksync"
 )
 
 // environment returns variables for loadConfig: a host name's worth of defaults, and those given.
 func environment(vars ...string) []string { return append([]string{"INSTANCE_ID=test"}, vars...) }
 
 func TestConfig_DefaultsAreThoseOfTheContract(t *testing.T) {
-	c, err := main.LoadConfig(environment())
+	c, err := loadConfig(environment())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +42,7 @@ func TestConfig_InstanceIsTheHostUnlessNamed(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	c, err := main.LoadConfig(nil)
+	c, err := loadConfig(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +52,7 @@ func TestConfig_InstanceIsTheHostUnlessNamed(t *testing.T) {
 }
 
 func TestConfig_EmptyVariablesAreDefaults(t *testing.T) {
-	c, err := main.LoadConfig(environment("PARTITIONS=", "TOPIC_PREFIX=", "LOG_LEVEL="))
+	c, err := loadConfig(environment("PARTITIONS=", "TOPIC_PREFIX=", "LOG_LEVEL="))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +68,7 @@ func TestConfig_ReportsEveryFaultAtOnce(t *testing.T) {
 		"HTTP_ADDR=8080", "READY_MAX_LAG=0s", "PROCESSOR_WORKERS=-1", "COMMIT_INTERVAL=25", "COMMIT_MAX_RECORDS=0",
 		"MAX_RECORD_BYTES=10", "RETURNS_RESERVE=maybe", "TIMEZONE=Mars", "LOG_LEVEL=loud", "LOG_FORMAT=xml",
 	}
-	_, err := main.LoadConfig(faults)
+	_, err := loadConfig(faults)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -102,46 +100,46 @@ func TestConfig_SecretsComeFromFilesAndAreNotPrinted(t *testing.T) {
 		}
 	}
 	vars := environment("KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME_FILE="+user, "KAFKA_SASL_PASSWORD_FILE="+password)
-	c, err := main.LoadConfig(vars)
+	c, err := loadConfig(vars)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.KafkaSASLUsername != "ana" || string(c.KafkaSASLPassword) != "hunter2" {
 		t.Errorf("got %q and %q", c.KafkaSASLUsername, string(c.KafkaSASLPassword))
 	}
-	if text := fmt.Sprintf("%v %+v %#v", main.Settings(c), c, c); strings.Contains(text, "hunter2") {
+	if text := fmt.Sprintf("%v %+v %#v", settings(c), c, c); strings.Contains(text, "hunter2") {
 		t.Error("the password is printed")
 	}
-	direct, err := main.LoadConfig(environment("KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=hunter2"))
+	direct, err := loadConfig(environment("KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=hunter2"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if text := fmt.Sprintf("%v %+v %#v", direct, *direct, direct); strings.Contains(text, "hunter2") {
 		t.Error("the password is printed")
 	}
-	_, err = main.LoadConfig(append(vars, "KAFKA_SASL_PASSWORD=other"))
+	_, err = loadConfig(append(vars, "KAFKA_SASL_PASSWORD=other"))
 	if err == nil || !strings.Contains(err.Error(), "KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE are both set") {
 		t.Errorf("got %v", err)
 	}
-	_, err = main.LoadConfig(environment("KAFKA_SASL_PASSWORD_FILE=" + filepath.Join(dir, "missing")))
+	_, err = loadConfig(environment("KAFKA_SASL_PASSWORD_FILE=" + filepath.Join(dir, "missing")))
 	if err == nil || !strings.Contains(err.Error(), "KAFKA_SASL_PASSWORD_FILE") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestConfig_EveryVariableIsDocumented(t *testing.T) {
-	fields := reflect.TypeFor[main.Config]()
-	settings := main.Settings(nil)
+	fields := reflect.TypeFor[Config]()
+	documented := settings(nil)
 	exported := 0
 	for field := range fields.Fields() {
 		if field.IsExported() {
 			exported++
 		}
 	}
-	if len(settings) != exported {
-		t.Errorf("%d variables are documented, there are %d", len(settings), exported)
+	if len(documented) != exported {
+		t.Errorf("%d variables are documented, there are %d", len(documented), exported)
 	}
-	for _, s := range settings {
+	for _, s := range documented {
 		if len(s.Meaning) < 10 || !strings.HasSuffix(s.Meaning, ".") || strings.Contains(s.Meaning, "|") {
 			t.Errorf("%s: meaning %q", s.Name, s.Meaning)
 		}
@@ -157,7 +155,7 @@ func TestConfig_CredentialsAreFilesOrVariablesAndNeverOurOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := main.LoadConfig(environment("CREDENTIALS_DIR="+dir, "SHOP=whsec_variable", "shop-1=whsec_other",
+	c, err := loadConfig(environment("CREDENTIALS_DIR="+dir, "SHOP=whsec_variable", "shop-1=whsec_other",
 		"KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=whsec_ours"))
 	if err != nil {
 		t.Fatal(err)
@@ -165,12 +163,12 @@ func TestConfig_CredentialsAreFilesOrVariablesAndNeverOurOwn(t *testing.T) {
 	for ref, want := range map[string]map[string]string{
 		"shop-1": {"secret": "whsec_file", "key": "k"}, "plain": {"secret": "whsec_plain"}, "SHOP": {"secret": "whsec_variable"},
 	} {
-		if got, err := c.Credentials(ref); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := c.credentials(ref); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v, %v", ref, got, err)
 		}
 	}
 	for _, ref := range []string{"broken", "missing", "", "..", "../shop-1", dir + "/shop-1", "KAFKA_SASL_PASSWORD", "."} {
-		got, err := c.Credentials(ref)
+		got, err := c.credentials(ref)
 		if err == nil || got != nil {
 			t.Errorf("%q: got %v", ref, got)
 			continue

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"stocksync/processor"
+	"stocksync/sinks"
 	"stocksync/testenv"
 	"stocksync/topics"
 )
@@ -213,7 +214,22 @@ func (d *demo) parts(reg *prometheus.Registry) ([]part, error) {
 	if d.processor, err = processor.New(conf); err != nil {
 		return nil, err
 	}
-	return []part{{name: "processor", run: d.processor.Run, ready: d.processor.Ready}}, nil
+	sending, err := d.sinksConfig(reg)
+	if err != nil {
+		return nil, err
+	}
+	sending.AllowPrivate = true
+	sending.Credentials = func(string) (map[string]string, error) {
+		return map[string]string{"secret": testenv.DefaultSecret}, nil
+	}
+	s, err := sinks.New(sending)
+	if err != nil {
+		return nil, err
+	}
+	return []part{
+		{name: "processor", run: d.processor.Run, ready: d.processor.Ready},
+		{name: "sinks", run: s.Run, ready: s.Ready},
+	}, nil
 }
 
 // greet prints where to look.

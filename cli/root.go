@@ -76,7 +76,9 @@ Results go to standard output, logs to standard error (LOG_LEVEL, LOG_FORMAT).`,
 	root.SetCompletionCommandGroupID(groupOther)
 	root.AddCommand(
 		a.demoCommand(),
+		a.runCommand(),
 		a.processorCommand(),
+		a.sinksCommand(),
 		a.topicsCommand(),
 		a.loadCommand(),
 		a.resyncCommand(),

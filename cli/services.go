@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"stocksync/processor"
+	"stocksync/sinks"
+	"stocksync/sinks/webhook"
 	"stocksync/topics"
 )
 
@@ -71,6 +73,33 @@ availability record for each SKU and transaction that touched it.`,
 		})
 }
 
+func (a *app) sinksCommand() *cobra.Command {
+	return a.serviceCommand("sinks", "Bring every store to the availability",
+		`Run the sinks: they bring every live store of the topic stores to the availability of each SKU, and write per
+SKU and store whether it is there and, if not, why (topics sync-status and sync-log).
+
+Each store has one owner among the instances. Its secrets come from CREDENTIALS_DIR or a variable,
+by the name in its credentials_ref.`,
+		func(c *call, reg *prometheus.Registry) ([]part, error) {
+			p, err := c.sinksPart(reg)
+			return []part{p}, err
+		})
+}
+
+func (a *app) runCommand() *cobra.Command {
+	return a.serviceCommand("run", "Run processor and sinks in one process",
+		`Run the processor and the sinks in one process. The first that fails ends both. Larger installations run
+'stocksync processor' and 'stocksync sinks' apart and scale each by itself.`,
+		func(c *call, reg *prometheus.Registry) ([]part, error) {
+			processing, err := c.processorPart(reg)
+			if err != nil {
+				return nil, err
+			}
+			sending, err := c.sinksPart(reg)
+			return []part{processing, sending}, err
+		})
+}
+
 // newRegistry returns a registry with the metrics of the Go runtime and the process.
 func newRegistry() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
@@ -108,5 +137,32 @@ func (c *call) processorConfig(reg prometheus.Registerer) (processor.Config, err
 		Workers: workers, CommitInterval: c.cfg.CommitInterval, CommitMaxRecords: c.cfg.CommitMaxRecords,
 		MaxRecordBytes: c.cfg.MaxRecordBytes, MaxLag: c.cfg.ReadyMaxLag, Policy: c.policy(),
 		Log: c.log, Registry: reg,
+	}, nil
+}
+
+// sinksPart builds the sinks.
+func (c *call) sinksPart(reg prometheus.Registerer) (part, error) {
+	conf, err := c.sinksConfig(reg)
+	if err != nil {
+		return part{}, err
+	}
+	s, err := sinks.New(conf)
+	if err != nil {
+		return part{}, err
+	}
+	return part{name: "sinks", run: s.Run, ready: s.Ready}, nil
+}
+
+// sinksConfig returns the settings as the sinks take them.
+func (c *call) sinksConfig(reg prometheus.Registerer) (sinks.Config, error) {
+	opts, err := c.cfg.Kafka.Options(c.log, c.cfg.LogLevel)
+	if err != nil {
+		return sinks.Config{}, err
+	}
+	return sinks.Config{
+		Brokers: c.cfg.Kafka.Brokers, ClientOpts: opts, Prefix: topics.Prefix(c.cfg.TopicPrefix),
+		InstanceID: c.cfg.InstanceID, StateDir: filepath.Join(c.cfg.StateDir, "sinks"),
+		Adapters: []sinks.Adapter{webhook.Adapter{}}, Credentials: c.cfg.Credentials,
+		AllowPrivate: c.cfg.AllowPrivateURLs, Log: c.log, Registry: reg,
 	}, nil
 }

@@ -99,7 +99,9 @@ func Definitions() []Definition {
 
 // guards returns the settings of a guarded topic with three replicas or more: a write counts when two have it, and no
 // replica that lacks it becomes the leader.
-func guards() map[string]string { return map[string]string{settingMinISR: "2", settingUnclean: "false"} }
+func guards() map[string]string {
+	return map[string]string{settingMinISR: "2", settingUnclean: "false"}
+}
 
 // guardedReplicas is how many replicas a guarded topic needs for its guards.
 const guardedReplicas = 3
