@@ -11,7 +11,7 @@ import (
 // Output is one record that the overlay's transaction must produce to the task's partition.
 type Output struct {
 	Kind        OutputKind
-	Key, Value  []byte // the receiver's to keep, not to change
+	Key, Value  []byte // not to be changed, and valid until Committed or Rollback
 	Revision    []byte // header of availability records
 	Traceparent []byte // header of availability records, when the newest cause had one
 }
@@ -33,16 +33,16 @@ func (t *Task) Prepare(now time.Time, emit func(Output)) {
 	at := topics.TimeOf(now)
 	for _, it := range t.dirty {
 		it.revise(now.UnixMilli())
-		it.writeChunks(&t.arena, func(chunk uint32, value []byte) {
-			key := t.arena.room(4 + len(it.sku) + 6)
+		it.writeChunks(&t.kept, func(chunk uint32, value []byte) {
+			key := t.kept.room(4 + len(it.sku) + 6)
 			key = appendChunkKey(appendPartition(key, t.partition), it.sku, chunk)
 			t.stage(key, value, emit)
 		})
 		emit(t.availability(it, at))
 	}
-	key := append(appendPartition(t.arena.room(5), t.partition), kindTask)
-	t.arena.scratch = t.staged.Append(t.arena.scratch[:0])
-	t.stage(key, t.arena.join(t.arena.scratch), emit)
+	key := append(appendPartition(t.kept.room(5), t.partition), kindTask)
+	t.kept.scratch = t.staged.Append(t.kept.scratch[:0])
+	t.stage(key, t.kept.join(t.kept.scratch), emit)
 }
 
 // stage notes a changelog record for Pebble; its key there is the changelog's after the partition.
@@ -64,11 +64,11 @@ func (it *item) revise(wallMs int64) {
 func (t *Task) availability(it *item, now topics.Time) Output {
 	it.availability(&t.record0)
 	t.record0.ProcessedAt = now
-	t.arena.scratch = t.record0.AppendJSON(t.arena.scratch[:0])
-	key := append(t.arena.room(len(it.sku)), it.sku...)
-	revision := strconv.AppendInt(t.arena.room(20), it.revision, 10)
+	t.sent.scratch = t.record0.AppendJSON(t.sent.scratch[:0])
+	key := append(t.sent.room(len(it.sku)), it.sku...)
+	revision := strconv.AppendInt(t.sent.room(20), it.revision, 10)
 	return Output{
-		Kind: ToAvailability, Key: key, Value: t.arena.join(t.arena.scratch), Revision: revision,
+		Kind: ToAvailability, Key: key, Value: t.sent.join(t.sent.scratch), Revision: revision,
 		Traceparent: it.touched.traceparent,
 	}
 }
@@ -86,6 +86,7 @@ func (t *Task) Committed(last int64, now time.Time) error {
 		t.cache.account(it)
 	}
 	t.dirty, t.staging = t.dirty[:0], t.staging[:0]
+	t.sent.recycle()
 	t.record, t.exists, t.moved = t.staged, true, false
 	t.position = changelogPosition{next: last + 1, caughtUp: now.Unix()}
 	limit := t.store.cacheBytes / int64(max(1, t.store.open.Load()))
@@ -99,8 +100,10 @@ func (t *Task) Committed(last int64, now time.Time) error {
 }
 
 // Rollback drops the overlay. The caller replays the changelog's tail before it folds again: the
-// transaction may have been committed after all.
+// transaction may have been committed after all. What Prepare handed out may still be on its way.
 func (t *Task) Rollback() error {
+	t.sent.forget()
+	t.kept.forget()
 	if err := t.flush(); err != nil {
 		return err
 	}

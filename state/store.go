@@ -52,6 +52,7 @@ type Store struct {
 	lock       *pebble.Lock // the database leaves its release to who took it
 	cacheBytes int64
 	open       atomic.Int32 // tasks open, which share cacheBytes
+	blocks     blocks       // of the tasks' arenas
 
 	mu   sync.Mutex
 	held map[int32]chan struct{} // closed when the partition's task closes

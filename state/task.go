@@ -30,7 +30,8 @@ type Task struct {
 	dirty   []*item
 	staging []write // what Prepare handed out for the changelog
 	pending writes  // committed, not yet in Pebble
-	arena   arena
+	kept    arena   // of staging and pending: until they are flushed
+	sent    arena   // of availability: until the commit
 	touched touchedPool
 	record0 topics.Availability // reused
 }
@@ -52,6 +53,7 @@ func (s *Store) OpenTask(ctx context.Context, partition int32, p Policy, now tim
 		return nil, err
 	}
 	t := &Task{store: s, partition: partition, policy: p, names: newNames(), release: release}
+	t.kept.blocks, t.sent.blocks = &s.blocks, &s.blocks
 	t.cache.init()
 	if err := t.readStored(now); err != nil {
 		release()

@@ -83,6 +83,9 @@ func (t *Task) flush() error {
 		return fmt.Errorf("write state: %w", err)
 	}
 	t.pending.reset()
+	if len(t.staging) == 0 {
+		t.kept.recycle()
+	}
 	t.cache.flushedAll()
 	return nil
 }
