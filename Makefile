@@ -15,6 +15,10 @@ KAFKA_PACKAGES ?= ./topics ./processor ./sinks/... ./testenv/... ./cli
 KAFKA_RUN      ?= .
 KAFKA_SKIP     ?= /^kfake$$|//^kfake$$
 
+# How long `make sim` runs, in virtual hours, and from which seed on.
+HOURS ?= 100
+SEED  ?= 1
+
 # What `make bench` runs, and how often.
 BENCH_PACKAGE ?= ./processor
 BENCH         ?= .
@@ -24,8 +28,11 @@ BENCHTIME     ?= 1x
 CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     ?= $(if $(CC_FOUND),$(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race))
 
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka bench lint fuzz check
+.PHONY: help build demo run test test-kafka sim bench lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +55,10 @@ test-kafka: ## the broker-facing tests on a real Apache Kafka that they start th
 		exit 1; }; done
 	STOCKSYNC_KAFKA=1 $(GO) test $(RACE) -count 1 -p 1 -timeout $(TIMEOUT) $(TESTFLAGS) \
 		-run '$(KAFKA_RUN)' -skip '$(KAFKA_SKIP)' $(KAFKA_PACKAGES)
+
+sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEED (1) is the first hour's
+	STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \
+		-run '^TestSim_' ./processor | grep -vE '^ *=== (RUN|PAUSE|CONT)'
 
 bench: ## throughput of the pipeline beside its ceilings, after an answer check
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCH_PACKAGE)
