@@ -142,6 +142,7 @@ type simMember struct {
 
 	ops     atomic.Int64 // file operations left until killed; below 0: none is planned
 	crashed chan struct{}
+	hook    atomic.Pointer[func(point string)] // called at the points of the crash table
 }
 
 func newSim(t *testing.T, seed uint64, total *simTotal) *sim {
@@ -189,7 +190,7 @@ func (s *sim) run() {
 	}()
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var producing sync.WaitGroup
-	producing.Go(func() { s.produce(ctx) })
+	producing.Go(func() { s.produce(ctx, simTick) })
 	s.start(s.members[0])
 	s.start(s.members[1])
 	for end := s.began.Add(time.Hour); time.Now().Before(end); {
@@ -200,6 +201,11 @@ func (s *sim) run() {
 	producing.Wait()
 	s.heal()
 	s.check()
+	s.close()
+}
+
+// close ends all that runs.
+func (s *sim) close() {
 	for _, m := range s.members {
 		s.end(m)
 	}
@@ -232,9 +238,9 @@ func (s *sim) pass(d time.Duration) {
 }
 
 // produce sends events until ctx ends, through broker changes and all.
-func (s *sim) produce(ctx context.Context) {
+func (s *sim) produce(ctx context.Context, every time.Duration) {
 	w := testenv.NewWorkload(testenv.RealisticWorkload(s.seed))
-	tick := time.NewTicker(simTick)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -273,6 +279,11 @@ func (s *sim) start(m *simMember) {
 		}
 		return nil
 	}))
+	cfg.Crash = func(point string) {
+		if hook := m.hook.Load(); hook != nil {
+			(*hook)(point)
+		}
+	}
 	p, err := processor.New(cfg)
 	if err != nil {
 		s.t.Fatal(err)
@@ -326,8 +337,10 @@ func (m *simMember) runs() bool {
 
 // kill ends a member as a power cut would: the disk keeps what was synced and a share of the rest, and nothing
 // the dying process still does reaches anybody.
-func (s *sim) kill(m *simMember) {
-	m.disk = m.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: s.rng.IntN(101), RNG: s.rng})
+func (s *sim) kill(m *simMember) { s.killWith(m, s.rng) }
+
+func (s *sim) killWith(m *simMember, rng *rand.Rand) {
+	m.disk = m.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
 	m.dead.Store(true)
 	m.wire.Cut()
 	m.wire.Resume() // a stalled connection would not notice

@@ -1,0 +1,175 @@
+//go:build synctests
+
+package processor_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"stocksync/testenv"
+)
+
+// The crash table of the package's doc comment, row by row: a member dies at the row's point, at a random one of its
+// passages, and comes back on what its disk kept. Afterwards all must be as if it had not died. The counter shows
+// that the point was reached.
+func TestCrash_AtEveryRowOfTheTable(t *testing.T) {
+	seeds := simNumber(t, "STOCKSYNC_CRASH_SEEDS", 2)
+	var reached [len(crashRows)]atomic.Int64
+	t.Run("rows", func(t *testing.T) {
+		for i, row := range crashRows {
+			for seed := range seeds {
+				t.Run(fmt.Sprintf("%s/seed %d", row.name, seed+1), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						newCrash(t, uint64(seed+1)).run(row)
+						if !t.Failed() {
+							reached[i].Add(1)
+						}
+					})
+				})
+			}
+		}
+	})
+	for i, row := range crashRows {
+		if got := reached[i].Load(); got != int64(seeds) {
+			t.Errorf("%q was reached and survived in %d of %d runs", row.name, got, seeds)
+		} else {
+			t.Logf("%-32s reached %d times", row.name, got)
+		}
+	}
+}
+
+// crashRow is a row of the crash table: arm sees to it that the member dies there.
+type crashRow struct {
+	name string
+	arm  func(c *crash, m *simMember)
+}
+
+var crashRows = [...]crashRow{
+	{"before flush", (*crash).armHook},
+	{"after flush, before offsets", (*crash).armHook},
+	{"after offsets, before EndTxn", func(c *crash, m *simMember) {
+		c.armLoss(m, m.wire.LoseRequests(kmsg.EndTxn, 1))
+	}},
+	{"EndTxn sent, no answer", func(c *crash, m *simMember) { c.armLoss(m, m.wire.LoseAnswers(kmsg.EndTxn, 1)) }},
+	{"EndTxn ok, before Pebble", (*crash).armHook},
+	{"half of Pebble's flush", (*crash).armFlush},
+	{"during restore", func(c *crash, m *simMember) {
+		c.kill(m)
+		m.disk = vfs.NewCrashableMem() // all of the changelog is to be restored
+		c.crashAt(m)
+		c.start(m)
+	}},
+	{"during revoke", func(c *crash, m *simMember) {
+		c.crashAt(m)
+		c.start(c.members[1])
+	}},
+}
+
+const (
+	crashLoad = 30 * time.Second // of events, ten a second
+	crashTick = 100 * time.Millisecond
+)
+
+// crash is one run of one row. It is a simulation in which one thing breaks.
+type crash struct {
+	*sim
+	row  string
+	dead chan struct{} // closed when the member has died at its point
+	once sync.Once
+}
+
+func newCrash(t *testing.T, seed uint64) *crash {
+	t.Helper()
+	return &crash{sim: newSim(t, seed, &simTotal{faults: map[string]int{}}), dead: make(chan struct{})}
+}
+
+func (c *crash) run(row crashRow) {
+	c.row = row.name
+	m := c.members[0]
+	c.start(m)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(c.t.Context()), crashLoad)
+	defer stop()
+	var producing sync.WaitGroup
+	producing.Go(func() { c.produce(ctx, crashTick) })
+	c.pass(time.Second + c.seconds(15))
+	row.arm(c, m)
+	select {
+	case <-c.dead:
+	case <-time.After(time.Minute):
+		c.t.Errorf("%q is not reached", row.name)
+		c.kill(m)
+	}
+	c.pass(c.seconds(15))
+	m.hook.Store(nil)
+	c.start(m)
+	producing.Wait()
+	c.heal()
+	c.check()
+	c.close()
+}
+
+// die kills the member from a goroutine of its own.
+func (c *crash) die(m *simMember, rng *rand.Rand) {
+	c.once.Do(func() {
+		c.killWith(m, rng)
+		close(c.dead)
+	})
+}
+
+// armHook lets the member die at the row's point of the code, some passages from now.
+func (c *crash) armHook(m *simMember) { c.crashAt(m) }
+
+func (c *crash) crashAt(m *simMember) {
+	var left atomic.Int64
+	left.Store(c.rng.Int64N(passages(c.row)))
+	rng := rand.New(rand.NewPCG(c.seed, 1))
+	hook := func(point string) {
+		if point == c.row && left.Add(-1) == -1 {
+			c.die(m, rng)
+		}
+	}
+	m.hook.Store(&hook)
+}
+
+// passages is how often a run of the row is sure to come to its point.
+func passages(row string) int64 {
+	switch row {
+	case "during restore", "during revoke":
+		return 1
+	}
+	return 30
+}
+
+// armLoss lets the member die when the wire loses something.
+func (c *crash) armLoss(m *simMember, loss *testenv.Loss) {
+	rng := rand.New(rand.NewPCG(c.seed, 1))
+	c.dying.Go(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.t.Context()), time.Minute)
+		defer cancel()
+		if loss.Wait(ctx, 1) == nil {
+			c.die(m, rng)
+		}
+	})
+}
+
+// armFlush lets the member die at one of the file operations of the flush that ends it in order.
+func (c *crash) armFlush(m *simMember) {
+	crashed := m.crashed
+	m.ops.Store(c.rng.Int64N(2))
+	m.cancel()
+	select {
+	case <-crashed:
+		c.die(m, c.rng)
+	case <-m.done:
+	}
+}
