@@ -19,6 +19,10 @@ KAFKA_SKIP     ?= /^kfake$$|//^kfake$$
 HOURS ?= 100
 SEED  ?= 1
 
+# How often `make crash` goes through the table.
+SEEDS ?= 40
+KILLS ?= 5
+
 # What `make bench` runs, and how often.
 BENCH_PACKAGE ?= ./processor
 BENCH         ?= .
@@ -32,7 +36,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka sim bench lint fuzz check
+.PHONY: help build demo run test test-kafka sim crash bench lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +63,12 @@ test-kafka: ## the broker-facing tests on a real Apache Kafka that they start th
 sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEED (1) is the first hour's
 	STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \
 		-run '^TestSim_' ./processor | grep -vE '^ *=== (RUN|PAUSE|CONT)'
+
+crash: ## every row of the crash table: SEEDS (40) on virtual time, KILLS (5) on a real Kafka, with kill -9
+	STOCKSYNC_CRASH_SEEDS=$(SEEDS) $(GO) test -tags synctests -count 1 -timeout 60m -v -run '^TestCrash_' ./processor \
+		| grep -vE '^ *=== (RUN|PAUSE|CONT)|seed_'
+	STOCKSYNC_KAFKA=1 STOCKSYNC_CRASH_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -v -run '^TestCrashKafka_' \
+		./processor | grep -vE '^ *=== (RUN|PAUSE|CONT)'
 
 bench: ## throughput of the pipeline beside its ceilings, after an answer check
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCH_PACKAGE)

@@ -56,20 +56,20 @@ type crashRow struct {
 
 var crashRows = [...]crashRow{
 	{"before flush", (*crash).armHook},
-	{"after flush, before offsets", (*crash).armHook},
-	{"after offsets, before EndTxn", func(c *crash, m *simMember) {
+	{rowBeforeOffsets, (*crash).armHook},
+	{rowAfterOffsets, func(c *crash, m *simMember) {
 		c.armLoss(m, m.wire.LoseRequests(kmsg.EndTxn, 1))
 	}},
-	{"EndTxn sent, no answer", func(c *crash, m *simMember) { c.armLoss(m, m.wire.LoseAnswers(kmsg.EndTxn, 1)) }},
+	{rowNoAnswer, func(c *crash, m *simMember) { c.armLoss(m, m.wire.LoseAnswers(kmsg.EndTxn, 1)) }},
 	{"EndTxn ok, before Pebble", (*crash).armHook},
-	{"half of Pebble's flush", (*crash).armFlush},
-	{"during restore", func(c *crash, m *simMember) {
+	{rowHalfFlush, (*crash).armFlush},
+	{rowRestore, func(c *crash, m *simMember) {
 		c.kill(m)
 		m.disk = vfs.NewCrashableMem() // all of the changelog is to be restored
 		c.crashAt(m)
 		c.start(m)
 	}},
-	{"during revoke", func(c *crash, m *simMember) {
+	{rowRevoke, func(c *crash, m *simMember) {
 		c.crashAt(m)
 		c.start(c.members[1])
 	}},
@@ -144,7 +144,7 @@ func (c *crash) crashAt(m *simMember) {
 // passages is how often a run of the row is sure to come to its point.
 func passages(row string) int64 {
 	switch row {
-	case "during restore", "during revoke":
+	case rowRestore, rowRevoke:
 		return 1
 	}
 	return 30

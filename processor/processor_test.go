@@ -16,7 +16,12 @@ import (
 	"stocksync/topics"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+func TestMain(m *testing.M) {
+	if text := os.Getenv(crashChildVar); text != "" { //nolint:forbidigo // how the parent tells its child
+		os.Exit(runCrashChild(text))
+	}
+	os.Exit(testenv.Main(m))
+}
 
 // policy is what the tests fold with: ERPNext's defaults.
 func policy() state.Policy { return state.Policy{ReturnsReserve: true} }
