@@ -36,7 +36,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka sim crash bench lint fuzz check
+.PHONY: help build demo run test test-kafka sim crash bench bench-peer lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,10 @@ crash: ## every row of the crash table: SEEDS (40) on virtual time, KILLS (5) on
 
 bench: ## throughput of the pipeline beside its ceilings, after an answer check
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCH_PACKAGE)
+
+bench-peer: ## the processor beside the same job in Kafka Streams, on a real Kafka; needs java and mvn
+	STOCKSYNC_KAFKA=1 STOCKSYNC_PEER=1 $(GO) test -run '^$$' -bench '^BenchmarkPeer$$' -benchtime 1x -timeout 60m \
+		./processor
 
 lint: ## golangci-lint with its formatters, go vet, go mod verify
 	$(GO) mod verify
