@@ -42,7 +42,7 @@ func DecodeItemSettings(value []byte) (ItemSettings, error) {
 	var f faults
 	f.store("store", s.Store, true)
 	f.id("sku", s.SKU, maxID)
-	f.limits(s.Percent, s.Min, s.Max)
+	f.limits(s.Buffer, s.Percent, s.Min, s.Max)
 	f.text("changed_by", s.ChangedBy, maxID)
 	if err := f.err(); err != nil {
 		return ItemSettings{}, fmt.Errorf("decode item settings: %w", err)

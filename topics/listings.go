@@ -142,6 +142,8 @@ func (t *Target) check(f *faults, at string) {
 	for i, location := range t.Locations {
 		f.id(at+"locations/"+strconv.Itoa(i), location, maxID)
 	}
+	f.amount(at+"marketplace_qty", t.MarketplaceQty)
+	f.amount(at+"marketplace_reserved", t.MarketplaceReserved)
 	for i, p := range t.Promos {
 		promo := at + "promos/" + strconv.Itoa(i) + "/"
 		oneOf(f, promo+"kind", p.Kind, PromoLock, PromoFloor, PromoRaiseOnly)

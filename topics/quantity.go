@@ -3,6 +3,7 @@ package topics
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,22 @@ func ParseQuantity(s string) (Quantity, error) {
 	if q, ok := parsePlainQuantity(s); ok {
 		return q, nil
 	}
-	return parseAnyQuantity(s)
+	return parseAnyQuantity(s, -MaxQuantity, MaxQuantity)
+}
+
+// errTotalRange is ErrQuantityRange of a total.
+var errTotalRange = errors.New("does not fit 64 bits")
+
+// parseTotal is ParseQuantity for records that hold sums, which may be whatever a Quantity can.
+func parseTotal(s string) (Quantity, error) {
+	if q, ok := parsePlainQuantity(s); ok {
+		return q, nil
+	}
+	q, err := parseAnyQuantity(s, math.MinInt64, math.MaxInt64)
+	if errors.Is(err, ErrQuantityRange) {
+		err = errTotalRange
+	}
+	return q, err
 }
 
 // parsePlainQuantity reads the form nearly every record has: at most ten digits, a point and at most six more, no
@@ -85,9 +101,9 @@ func parsePlainQuantity(s string) (q Quantity, ok bool) {
 	return q, true
 }
 
-// parseAnyQuantity reads every valid form, with exponents and any number of digits, and names what is wrong with an
-// invalid one.
-func parseAnyQuantity(s string) (Quantity, error) {
+// parseAnyQuantity reads every valid form, with exponents and any number of digits, of a value from least to most, and
+// names what is wrong with an invalid one.
+func parseAnyQuantity(s string, least, most Quantity) (Quantity, error) {
 	n, ok := splitNumber(s)
 	if !ok {
 		return 0, ErrQuantitySyntax
@@ -105,21 +121,22 @@ func parseAnyQuantity(s string) (Quantity, error) {
 		return 0, nil
 	case exp < -quantityDecimals:
 		return 0, ErrQuantityDecimals
-	case int64(len(digits))+exp > 10: // at least 1e10
+	case int64(len(digits))+exp > 13: // at least 1e13, and an int64 ends before that
 		return 0, ErrQuantityRange
 	}
-	var q Quantity // at most 10 digits before the point and 6 after: no overflow
+	var u uint64 // at most 13 digits before the point and 6 after: no overflow
 	for i := range len(digits) {
-		q = q*10 + Quantity(digits[i]-'0')
+		u = u*10 + uint64(digits[i]-'0')
 	}
 	for range exp + quantityDecimals {
-		q *= 10
-	}
-	if q > MaxQuantity {
-		return 0, ErrQuantityRange
+		u *= 10
 	}
 	if n.negative {
-		q = -q
+		u = -u
+	}
+	q := Quantity(u)
+	if (q < 0) != n.negative || q < least || q > most {
+		return 0, ErrQuantityRange
 	}
 	return q, nil
 }
@@ -204,7 +221,8 @@ func (q Quantity) String() string { return string(q.Append(make([]byte, 0, 24)))
 // MarshalJSON writes q as a JSON number.
 func (q Quantity) MarshalJSON() ([]byte, error) { return q.Append(nil), nil }
 
-// UnmarshalJSON reads a JSON number or a string that holds one; null leaves q as it is.
+// UnmarshalJSON reads a JSON number or a string that holds one; null leaves q as it is. It takes any value that a
+// Quantity can hold, since totals exceed MaxQuantity: decoders of records that may not, check it.
 func (q *Quantity) UnmarshalJSON(data []byte) error {
 	raw := string(data)
 	if raw == "null" {
@@ -218,7 +236,7 @@ func (q *Quantity) UnmarshalJSON(data []byte) error {
 		}
 		text = string(unquoted)
 	}
-	parsed, err := ParseQuantity(text)
+	parsed, err := parseTotal(text)
 	if err != nil {
 		return fmt.Errorf("%s %w", shorten(raw), err)
 	}

@@ -115,7 +115,7 @@ func (s *Store) check() error {
 			f.add(at+"/location_id", strconv.Quote(shorten(l.LocationID)), "is listed twice")
 		}
 	}
-	f.limits(s.Percent, s.Min, s.Max)
+	f.limits(s.Buffer, s.Percent, s.Min, s.Max)
 	f.between("brake_percent", s.BrakePercent, 0, 100*One)
 	if s.InFlight != "" {
 		oneOf(&f, "in_flight", s.InFlight, InFlightRead, InFlightOff)

@@ -79,8 +79,12 @@ func (f *faults) between(name string, q *Quantity, low, high Quantity) {
 	}
 }
 
+// amount checks an optional quantity that may be negative.
+func (f *faults) amount(name string, q *Quantity) { f.between(name, q, -MaxQuantity, MaxQuantity) }
+
 // limits checks the four numbers that stores and item settings share.
-func (f *faults) limits(percent, least, most *Quantity) {
+func (f *faults) limits(buffer, percent, least, most *Quantity) {
+	f.amount("buffer", buffer)
 	f.between("percent", percent, 0, 1000*One)
 	f.between("min", least, 0, MaxQuantity)
 	f.between("max", most, 0, MaxQuantity)
