@@ -28,7 +28,7 @@ type AuditEntry struct {
 // Key returns the record's key.
 func (a *AuditEntry) Key() []byte { return []byte(a.Actor) }
 
-// Encode returns the record's value. A Before or After that is not JSON is written as a JSON string.
+// Encode returns the record's value. A Before or After that no reader would take is written as a JSON string.
 func (a *AuditEntry) Encode() []byte { return encodeRecord(a) }
 
 // DecodeAuditEntry reads and checks a record's value. The error names every broken field and its value.

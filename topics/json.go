@@ -14,7 +14,8 @@ import (
 )
 
 // decodeRecord reads a JSON object into *into. It ignores unknown fields and takes null for absent; what it refuses,
-// it refuses naming the field and its value. A name twice is refused, since nobody can say which one was meant.
+// it refuses naming the field and its value. A name twice is refused, since nobody can say which one was meant, and so
+// is nesting deeper than maxNesting.
 func decodeRecord(value []byte, into any) error {
 	if len(value) == 0 || jsontext.Value(value).Kind() != '{' {
 		return fmt.Errorf("value: %q is not a JSON object", shownBytes(value))
@@ -25,6 +26,9 @@ func decodeRecord(value []byte, into any) error {
 	}
 	if err != nil {
 		return fmt.Errorf("value: %q is not JSON: %w", shownBytes(value), err)
+	}
+	if nesting(alias(value)) > maxNesting {
+		return fmt.Errorf("value: %q is not usable: %w", shownBytes(value), errNesting)
 	}
 	return nil
 }
@@ -112,23 +116,28 @@ func encodeRecord(record any) []byte {
 	return value
 }
 
-// encodable returns open with every value that JSON cannot hold (a NaN, a channel) replaced by its text.
+// encodable returns open with every value that JSON cannot hold (a NaN, a channel), or that nests too deep for a
+// record, replaced by its text, and names made valid UTF-8.
 func encodable(open map[string]any) map[string]any {
-	if _, err := json.Marshal(open, jsontext.AllowInvalidUTF8(true)); err == nil {
+	if text, err := json.Marshal(open); err == nil && embeddable(text) {
 		return open
 	}
 	healed := make(map[string]any, len(open))
 	for name, value := range open {
-		if _, err := json.Marshal(value, jsontext.AllowInvalidUTF8(true)); err != nil {
+		text, err := json.Marshal(value, jsontext.AllowInvalidUTF8(true))
+		if err != nil || nesting(alias(text)) > maxNesting-2 {
 			value = fmt.Sprint(value)
 		}
-		healed[name] = value
+		healed[strings.ToValidUTF8(name, "\uFFFD")] = value
 	}
 	return healed
 }
 
-// RawJSON is a JSON value that is passed on as it is. Text that is not JSON is written as a JSON string, so that it is
-// shown rather than lost.
+// embeddable tells whether text is a JSON value that every decoder here takes as a member of a record.
+func embeddable(text jsontext.Value) bool { return text.IsValid() && nesting(alias(text)) < maxNesting }
+
+// RawJSON is a JSON value that is passed on as it is. What no reader would take (text that is not JSON, an object with
+// a name twice, nesting too deep for a record) is written as a JSON string, so that it is shown rather than lost.
 type RawJSON []byte
 
 // MarshalJSON writes the value; nothing is null.
@@ -136,7 +145,7 @@ func (r RawJSON) MarshalJSON() ([]byte, error) {
 	if len(r) == 0 {
 		return []byte("null"), nil
 	}
-	if !jsontext.Value(r).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) {
+	if !embeddable(jsontext.Value(r)) {
 		return appendText(nil, string(r)), nil
 	}
 	return r, nil
