@@ -27,7 +27,9 @@ func (v *verifier) verify(d *Definition, t *TopicReport) {
 	v.verifyPartitions(d, t)
 	v.verifyReplicas(d, t)
 	v.verifyCleanup(d, t)
-	for name, wanted := range d.settings(v.deleteChangelog) {
+	// A changelog that is compacted although it need not be is held to the rules of a compacted one.
+	compacted := t.Settings[settingCleanup] == CleanupCompact
+	for name, wanted := range d.settings(v.deleteChangelog && !compacted) {
 		if name != settingCleanup {
 			v.verifySetting(d, t, name, wanted)
 		}
@@ -117,9 +119,6 @@ func (v *verifier) verifySetting(d *Definition, t *TopicReport, name, wanted str
 	found := t.Settings[name]
 	if found == wanted || (name != settingTimestampType && name != settingUnclean && atLeast(found, wanted)) {
 		return
-	}
-	if t.Settings[settingCleanup] == CleanupCompact && d.settings(v.deleteChangelog)[settingCleanup] == CleanupDelete {
-		return // a compacted changelog where a deleted one is allowed too: retention means nothing to it
 	}
 	level, why := harm(d, name)
 	v.note(Finding{
