@@ -31,7 +31,7 @@ func TimeOf(t time.Time) Time {
 	if t.Unix() < 0 {
 		return 0
 	}
-	if t.Unix() > int64(maxTime)/microsPerSecond {
+	if t.Unix() >= int64(maxTime)/microsPerSecond {
 		return maxTime
 	}
 	return Time(t.UnixMicro()) + 1
