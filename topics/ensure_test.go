@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,7 +312,7 @@ func TestEnsure_SaysWhatTheBrokerSaid(t *testing.T) {
 		!strings.Contains(err.Error(), "ensure topics: create "+config.Prefix.Name(topics.Mutations)) {
 		t.Errorf("got %v, want InvalidReplicationFactor with the topic", err)
 	}
-	refuse(c.Fake, kmsg.Metadata)
+	refuse(c.Fake)
 	for what, err := range map[string]error{
 		"ensure topics: list":   second(topics.Ensure(limit(t), admin(t, c), config)),
 		"describe topics: list": second(topics.Describe(limit(t), admin(t, c), config.Prefix)),
@@ -322,19 +323,25 @@ func TestEnsure_SaysWhatTheBrokerSaid(t *testing.T) {
 	}
 }
 
-// refuse makes the cluster answer a kind of request with an authorization error for each topic.
-func refuse(c *kfake.Cluster, key kmsg.Key) {
-	c.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
+// refuse makes the cluster answer who asks for topics with an authorization error for each.
+func refuse(c *kfake.Cluster) {
+	answerTopics(c, func(topic *kmsg.MetadataResponseTopic) { topic.ErrorCode = kerr.TopicAuthorizationFailed.Code })
+}
+
+// answerTopics makes the cluster answer who asks for topics with what say makes of each.
+func answerTopics(c *kfake.Cluster, say func(*kmsg.MetadataResponseTopic)) {
+	c.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		m := req.(*kmsg.MetadataRequest)
 		if len(m.Topics) == 0 {
 			return nil, nil, false
 		}
 		resp := m.ResponseKind().(*kmsg.MetadataResponse)
-		for _, topic := range m.Topics {
-			one := kmsg.NewMetadataResponseTopic()
-			one.Topic, one.ErrorCode = topic.Topic, kerr.TopicAuthorizationFailed.Code
-			resp.Topics = append(resp.Topics, one)
+		for _, asked := range m.Topics {
+			topic := kmsg.NewMetadataResponseTopic()
+			topic.Topic = asked.Topic
+			say(&topic)
+			resp.Topics = append(resp.Topics, topic)
 		}
 		return resp, nil, true
 	})
@@ -342,17 +349,25 @@ func refuse(c *kfake.Cluster, key kmsg.Key) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestEnsure_EndsWithItsContext(t *testing.T) {
+func TestEnsure_WaitsForLeadersUntilItsContextEnds(t *testing.T) {
 	c := testenv.StartKfake(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
+	ctx, cancel := context.WithCancelCause(limit(t))
 	enough := errors.New("enough")
-	// Topics that never have a leader would be waited for.
-	c.Fake.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.Fake.KeepControl()
-		cancel(enough)
-		return nil, nil, false
+	var asked atomic.Int32
+	answerTopics(c.Fake, func(topic *kmsg.MetadataResponseTopic) {
+		p := kmsg.NewMetadataResponseTopicPartition()
+		p.Leader = -1
+		topic.Partitions = append(topic.Partitions, p)
+		if strings.HasSuffix(*topic.Topic, "."+topics.Mutations) && asked.Add(1) == 3 {
+			cancel(enough)
+		}
 	})
-	if _, err := topics.Ensure(ctx, admin(t, c), topics.EnsureConfig{Prefix: c.Prefix(t)}); !errors.Is(err, context.Canceled) && !errors.Is(err, enough) {
+	prefix := c.Prefix(t)
+	_, err := topics.Ensure(ctx, admin(t, c), topics.EnsureConfig{Prefix: prefix})
+	if !errors.Is(err, enough) && !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the cause", err)
+	}
+	if asked.Load() < 3 {
+		t.Errorf("it asked %d times for leaders, and ended with %v", asked.Load(), err)
 	}
 }
