@@ -137,3 +137,28 @@ func TestCommands_FailWhenNoBrokerAnswers(t *testing.T) {
 		})
 	}
 }
+
+func TestTopics_SchemaNeedsNoBroker(t *testing.T) {
+	cfg := config(t)
+	run(t, cfg, "topics", "schema").want(t, cli.ExitOK, "1:mutations", "1:Mutation", "1:audit")
+	for _, d := range topics.Definitions() {
+		if d.Base == topics.Changelog {
+			continue
+		}
+		for _, name := range []string{d.Base, cfg.TopicPrefix + d.Base} {
+			want, err := topics.Schema(d.Base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := run(t, cfg, "topics", "schema", name); r.code != cli.ExitOK || r.stdout != string(want) {
+				t.Errorf("%s: exit code %d, %s%s", name, r.code, r.stdout, r.stderr)
+			}
+		}
+	}
+	listed := decode[[]struct{ Topic, Title string }](t, run(t, cfg, "topics", "schema", "--json"))
+	if got, want := len(listed), len(topics.Definitions())-1; got != want || listed[0].Topic != topics.Mutations || listed[0].Title == "" {
+		t.Errorf("got %v, want %d topics", listed, want)
+	}
+	run(t, cfg, "topics", "schema", topics.Changelog).want(t, cli.ExitUsage, "2:no schema of topic \"changelog\"")
+	run(t, cfg, "topics", "schema", "bogus").want(t, cli.ExitUsage, "2:bogus", "2:topics schema")
+}

@@ -25,7 +25,7 @@ func (a *app) topicsCommand() *cobra.Command {
 		GroupID: groupWork,
 		Short:   "Create and check the Kafka topics",
 		Long: `Create and check the Kafka topics of the installation that TOPIC_PREFIX names: 'topics ensure' once, before
-anything else, and after each upgrade; 'topics describe' to look.`,
+anything else, and after each upgrade; 'topics describe' to look; 'topics schema' for who writes or reads them.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: a.parent(),
 	}
@@ -60,7 +60,7 @@ anything else, and after each upgrade; 'topics describe' to look.`,
 	}
 	addJSON(ensure)
 	addJSON(describe)
-	parent.AddCommand(ensure, describe)
+	parent.AddCommand(ensure, describe, a.schemaCommand())
 	return parent
 }
 

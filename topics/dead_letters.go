@@ -17,7 +17,7 @@ import (
 //	headers     origin_topic origin_partition origin_offset origin_timestamp (ms) reason message; and of one that was
 //	            cut to fit: original_bytes original_key_bytes headers_dropped. All text, behind the original's: where
 //	            the original has one of these names, the last counts
-//	schema      none: the value is whatever arrived
+//	schema      schemas/dead-letters.json, of the headers; the value is whatever arrived
 //	version     the list of reasons is closed
 
 // The headers of dead letters and, but for the last five, of forwarded records.

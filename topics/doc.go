@@ -11,7 +11,8 @@
 // Guarantees the tests hold:
 //
 //   - T1: the flat scanner and the full JSON reader accept, reject and read exactly the same records.
-//   - T2: what AppendJSON or Encode writes is valid under the topic's JSON Schema and decodes to the same value.
+//   - T2: what AppendJSON or Encode writes of a valid record is valid under the topic's JSON Schema and decodes to the
+//     same value.
 //   - T3: Go fields, schema and examples name the same fields.
 //   - T4: PartitionOf equals the Java default partitioner.
 //   - T5: a dead letter always fits MaxOutputBytes, whatever the record it was made from.
