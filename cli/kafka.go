@@ -41,6 +41,10 @@ type Kafka struct {
 // the default 5 s.
 const metadataMinAge = 250 * time.Millisecond
 
+// retryTimeout is how long a command tries a request again: a leader has moved by then, and nobody waits half a
+// minute, the default, to hear of a wrong password.
+const retryTimeout = 10 * time.Second
+
 // Options returns how every client of this process reaches the brokers, beside their addresses: encryption,
 // login, log.
 func (k Kafka) Options(log *slog.Logger, level slog.Level) ([]kgo.Opt, error) {
@@ -98,6 +102,7 @@ func (c *call) client(opts ...kgo.Opt) (*kgo.Client, error) {
 		kgo.SeedBrokers(c.cfg.Kafka.Brokers...),
 		kgo.ClientID("stocksync"),
 		kgo.MetadataMinAge(metadataMinAge),
+		kgo.RetryTimeout(retryTimeout),
 		kgo.DisableClientMetrics(),
 	}
 	cl, err := kgo.NewClient(append(append(all, reach...), opts...)...)

@@ -23,6 +23,7 @@ import (
 func TestKafka_LogsIn(t *testing.T) {
 	for _, mechanism := range []string{cli.MechanismPlain, cli.MechanismSCRAM256, cli.MechanismSCRAM512} {
 		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel() // a wrong password is tried for some seconds
 			c := testenv.StartKfake(t, func(k *testenv.KfakeConfig) {
 				k.Opts = append(k.Opts, kfake.EnableSASL(), kfake.Superuser(mechanism, "ana", "hunter2"))
 			})
