@@ -95,6 +95,9 @@ func load(sku string, chunks []chunkValue, p Policy, n *names) (*item, error) {
 	it.reopen(chunks[len(chunks)-1].number)
 	it.settle()
 	if it.policy != p {
+		for i := range it.warehouses {
+			it.recorded = append(it.recorded, it.warehouses[i].stock)
+		}
 		it.recompute(p)
 	}
 	return it, nil

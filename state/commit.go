@@ -81,7 +81,7 @@ func (t *Task) Committed(last int64, now time.Time) error {
 		for _, day := range it.touched.days {
 			t.pending.add([]write{{key: appendDayKey(nil, t.partition, day, it.sku)}})
 		}
-		it.flushed = false
+		it.flushed, it.recorded = false, nil
 		it.end(&t.touched)
 		t.cache.account(it)
 	}

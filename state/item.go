@@ -13,6 +13,7 @@ type item struct {
 	sku      string
 	revision int64 // of the last availability record; 0 = none yet. F6: strictly grows
 	policy   Policy
+	recorded []stock // of the warehouses in the last record, where it was made under another policy
 
 	firstLive uint32 // chunks below it are dead
 	open      uint32 // chunk that takes new and changed entries
@@ -134,6 +135,10 @@ func (it *item) begin(free *touchedPool) {
 	}
 	it.touched = free.take()
 	t := it.touched
+	if it.recorded != nil {
+		t.before = append(t.before, it.recorded...)
+		return
+	}
 	for i := range it.warehouses {
 		t.before = append(t.before, it.warehouses[i].stock)
 	}
