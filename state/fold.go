@@ -62,15 +62,13 @@ func (it *item) applyMutation(m *topics.Mutation, now topics.Time) (Outcome, *to
 	if held && m.Version == old.version {
 		return DeadLettered, conflict("line_id", m.LineID, m.Version)
 	}
-	before := it.mark()
+	before, wide := it.mark(), (*topics.Reject)(nil)
 	if candidate.warehouse < 0 {
-		if r := it.addWarehouse(m.Warehouse); r != nil {
-			return DeadLettered, r
-		}
-		candidate.warehouse = int32(len(it.warehouses) - 1)
+		wide = it.tooWide("warehouse", m.Warehouse)
+		candidate.warehouse = it.addWarehouse(m.Warehouse)
 	}
 	it.names.own(&candidate, m)
-	return it.putLine(old, &candidate, hash, before)
+	return it.putLine(old, &candidate, hash, before, wide)
 }
 
 func conflict(field, id string, version int64) *topics.Reject {
@@ -91,24 +89,43 @@ func (it *item) lineTooLate(l *line, held bool) *topics.Reject {
 		l.at.Append(nil), it.sku, it.lineFrontier.at.Append(nil))}
 }
 
-// addWarehouse makes room for a warehouse the SKU has not had.
-func (it *item) addWarehouse(name string) *topics.Reject {
-	if it.headerBytes > maxHeaderBytes {
-		return it.tooWide("warehouse", name)
-	}
+// addWarehouse makes room for a warehouse the SKU has not had and returns its index.
+func (it *item) addWarehouse(name string) int32 {
 	it.warehouses = append(it.warehouses, warehouse{name: it.names.intern(name)})
 	it.headerBytes += len(name) + 24
-	return nil
+	return int32(len(it.warehouses) - 1)
 }
 
+// addStore makes room for a store the SKU has not had and returns its index.
+func (it *item) addStore(name string) int32 {
+	it.stores = append(it.stores, it.names.intern(name))
+	it.headerBytes += len(name) + 24
+	return int32(len(it.stores) - 1)
+}
+
+// tooWide refuses one more name where the header is full.
 func (it *item) tooWide(field, name string) *topics.Reject {
+	if it.headerBytes <= maxHeaderBytes {
+		return nil
+	}
 	return &topics.Reject{Reason: topics.ReasonSKUTooWide, Message: fmt.Sprintf(
 		"%s: %q would be one more for %q, whose header has %d bytes", field, name, it.sku, it.headerBytes)}
 }
 
-// putLine replaces old, nil when the line is not held, by l.
-func (it *item) putLine(old, l *line, hash uint32, before mark) (Outcome, *topics.Reject) {
+// overflow refuses the event in progress when it took a total out of its range; else it returns wide,
+// which comes after overflow in the order of reasons.
+func (it *item) overflow(field string, q topics.Quantity, wide *topics.Reject) *topics.Reject {
+	if !it.suspect || !it.overflows() {
+		return wide
+	}
+	return &topics.Reject{Reason: topics.ReasonOverflow, Message: fmt.Sprintf(
+		"%s: %s would take a total of %q out of its range", field, q, it.sku)}
+}
+
+// putLine replaces old, nil when the line is not held, by l, unless that overflows or wide is set.
+func (it *item) putLine(old, l *line, hash uint32, before mark, wide *topics.Reject) (Outcome, *topics.Reject) {
 	it.suspect = false
+	qty := l.qty
 	if old == nil {
 		kept := *l
 		l = &kept
@@ -122,7 +139,8 @@ func (it *item) putLine(old, l *line, hash uint32, before mark) (Outcome, *topic
 		old.chunk, old.staged = chunk, staged
 		it.count(old)
 	}
-	if !it.suspect || !it.overflows() {
+	refused := it.overflow("qty", qty, wide)
+	if refused == nil {
 		if old == nil {
 			old = l
 			it.memory += lineBytes + len(l.id) + len(l.orderLineID) + len(l.voucherNo)
@@ -139,22 +157,21 @@ func (it *item) putLine(old, l *line, hash uint32, before mark) (Outcome, *topic
 		it.count(old)
 	}
 	it.rewind(before)
-	return DeadLettered, &topics.Reject{Reason: topics.ReasonOverflow, Message: fmt.Sprintf(
-		"qty: %s would take a total of %q out of its range", l.qty, it.sku)}
+	return DeadLettered, refused
 }
 
 // count adds a held line to all totals, uncount takes it out.
 func (it *item) count(l *line) {
 	it.link(l)
 	if l.orderLineID != "" {
-		it.delivers(l, it.orderFor(l.orderLineID), 1)
+		it.delivers(l, it.orderFor(l.orderLineID), false)
 	}
 }
 
 func (it *item) uncount(l *line) {
 	it.unlink(l)
 	if l.orderLineID != "" {
-		it.delivers(l, it.orderFor(l.orderLineID), -1)
+		it.delivers(l, it.orderFor(l.orderLineID), true)
 	}
 }
 
@@ -172,17 +189,18 @@ func (it *item) orderFor(id string) *orderLine {
 }
 
 // mark remembers how much an item holds, so that a refused event leaves nothing behind.
-type mark struct{ warehouses, stores, orders, headerBytes int }
+type mark struct{ warehouses, stores, orders, headerBytes, memory int }
 
 func (it *item) mark() mark {
-	return mark{len(it.warehouses), len(it.stores), len(it.orders.list), it.headerBytes}
+	return mark{len(it.warehouses), len(it.stores), len(it.orders.list), it.headerBytes, it.memory}
 }
 
 func (it *item) rewind(m mark) {
 	for len(it.orders.list) > m.orders {
 		it.orders.removeLast()
 	}
-	it.warehouses, it.stores, it.headerBytes = it.warehouses[:m.warehouses], it.stores[:m.stores], m.headerBytes
+	it.warehouses, it.stores = it.warehouses[:m.warehouses], it.stores[:m.stores]
+	it.headerBytes, it.memory = m.headerBytes, m.memory
 }
 
 func (it *item) stageLine(l *line) {
@@ -220,36 +238,34 @@ func (it *item) applyOrder(m *topics.Order, now topics.Time) (Outcome, *topics.R
 		return DeadLettered, conflict("order_line_id", m.OrderLineID, m.Version)
 	}
 	before := it.mark()
-	if r := it.widenForOrder(m, &next); r != nil {
-		return DeadLettered, r
-	}
+	wide := it.widenForOrder(m, &next)
 	fresh := (!arrived || old.status == topics.OrderDraft) && m.Status != topics.OrderDraft
-	return it.putOrder(m, old, &next, hash, fresh, before)
+	return it.putOrder(m, old, &next, hash, fresh, before, wide)
 }
 
-// widenForOrder makes room for the warehouse and the store of an order line.
-func (it *item) widenForOrder(m *topics.Order, next *orderLine) *topics.Reject {
+// widenForOrder makes room for the warehouse and the store of an order line, and says when there was
+// none.
+func (it *item) widenForOrder(m *topics.Order, next *orderLine) (wide *topics.Reject) {
 	newWarehouse, newStore := next.warehouse < 0, m.Store != "" && next.store < 0
-	if it.headerBytes > maxHeaderBytes && newStore {
-		return it.tooWide("store", m.Store)
+	switch {
+	case newStore:
+		wide = it.tooWide("store", m.Store)
+	case newWarehouse:
+		wide = it.tooWide("warehouse", m.Warehouse)
 	}
 	if newWarehouse {
-		if r := it.addWarehouse(m.Warehouse); r != nil {
-			return r
-		}
-		next.warehouse = int32(len(it.warehouses) - 1)
+		next.warehouse = it.addWarehouse(m.Warehouse)
 	}
 	if newStore {
-		it.stores = append(it.stores, it.names.intern(m.Store))
-		next.store = int32(len(it.stores) - 1)
-		it.headerBytes += len(m.Store) + 24
+		next.store = it.addStore(m.Store)
 	}
-	return nil
+	return wide
 }
 
-// putOrder gives an order line its next version; old is nil when it is not held.
+// putOrder gives an order line its next version, unless that overflows or wide is set; old is nil when
+// the order line is not held.
 func (it *item) putOrder(
-	m *topics.Order, old, next *orderLine, hash uint32, fresh bool, before mark,
+	m *topics.Order, old, next *orderLine, hash uint32, fresh bool, before mark, wide *topics.Reject,
 ) (Outcome, *topics.Reject) {
 	it.suspect = false
 	added := old == nil
@@ -267,13 +283,12 @@ func (it *item) putOrder(
 	next.chunk, next.staged = old.chunk, old.staged
 	*old = *next
 	it.reserve(old)
-	if it.suspect && it.overflows() {
+	if refused := it.overflow("ordered_qty", m.OrderedQty, wide); refused != nil {
 		it.unreserve(old)
 		*old = was
 		it.reserve(old)
 		it.rewind(before)
-		return DeadLettered, &topics.Reject{Reason: topics.ReasonOverflow, Message: fmt.Sprintf(
-			"ordered_qty: %s would take a total of %q out of its range", m.OrderedQty, it.sku)}
+		return DeadLettered, refused
 	}
 	if added {
 		it.memory += orderBytes + len(old.id) + len(old.orderID)

@@ -70,7 +70,7 @@ func (it *item) link(l *line) {
 	switch {
 	case l.live(topics.KindDelta):
 		if l.position().compare(w.start()) > 0 {
-			it.addActual(w, l.qty)
+			it.setActual(w, it.plus(w.actual, l.qty))
 		}
 	case l.live(topics.KindCount):
 		if l.position().compare(w.start()) > 0 {
@@ -88,7 +88,7 @@ func (it *item) unlink(l *line) {
 	switch {
 	case l.live(topics.KindDelta):
 		if l.position().compare(w.start()) > 0 {
-			it.addActual(w, -l.qty)
+			it.setActual(w, it.minus(w.actual, l.qty))
 		}
 	case l == w.newest:
 		j := i - 1
@@ -104,7 +104,7 @@ func (it *item) unlink(l *line) {
 			from = w.search(w.base.count) // deltas at or before the base's count add nothing
 		}
 		between := it.sumDeltas(w.lines[from:i])
-		after := it.plus(w.actual, -l.qty)
+		after := it.minus(w.actual, l.qty)
 		it.setActual(w, it.plus(it.plus(before, between), after))
 	}
 	w.lines = slices.Delete(w.lines, i, i+1)
@@ -121,10 +121,8 @@ func (it *item) sumDeltas(lines []*line) topics.Quantity {
 	return sum
 }
 
-func (it *item) addActual(w *warehouse, d topics.Quantity) { it.setActual(w, it.plus(w.actual, d)) }
-
 func (it *item) setActual(w *warehouse, q topics.Quantity) {
-	it.total.actual = it.plus(it.plus(it.total.actual, -w.actual), q)
+	it.total.actual = it.plus(it.minus(it.total.actual, w.actual), q)
 	w.actual = q
 	it.checkNet(w)
 }
@@ -136,20 +134,26 @@ func (it *item) addReserved(w *warehouse, d topics.Quantity) {
 }
 
 func (it *item) checkNet(w *warehouse) {
-	it.plus(w.actual, -w.reserved)
-	it.plus(it.total.actual, -it.total.reserved)
+	it.minus(w.actual, w.reserved)
+	it.minus(it.total.actual, it.total.reserved)
 }
 
-// delivers adds (sign 1) or takes back (-1) what a line says of its order line: a shipment has a
-// negative quantity and raises delivered, a return lowers it.
-func (it *item) delivers(l *line, o *orderLine, sign topics.Quantity) {
-	if o == nil || !l.live(topics.KindDelta) {
+// delivers adds what a line says of its order line, or takes it back: a shipment has a negative
+// quantity and raises delivered, a return lowers it.
+func (it *item) delivers(l *line, o *orderLine, back bool) {
+	if !l.live(topics.KindDelta) {
 		return
 	}
 	it.unreserve(o)
-	o.delivered = it.plus(o.delivered, -sign*l.qty)
-	if l.isReturn {
-		o.returned = it.plus(o.returned, sign*l.qty)
+	switch {
+	case back && l.isReturn:
+		o.delivered, o.returned = it.plus(o.delivered, l.qty), it.minus(o.returned, l.qty)
+	case back:
+		o.delivered = it.plus(o.delivered, l.qty)
+	case l.isReturn:
+		o.delivered, o.returned = it.minus(o.delivered, l.qty), it.plus(o.returned, l.qty)
+	default:
+		o.delivered = it.minus(o.delivered, l.qty)
 	}
 	it.reserve(o)
 }

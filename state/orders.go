@@ -36,16 +36,16 @@ func (o *orderLine) reserved(p Policy) topics.Quantity {
 	if o.status != topics.OrderOpen && !onHold {
 		return 0
 	}
-	c := o.ordered - o.delivered
+	c := wide{}.add(o.ordered).sub(o.delivered)
 	if !p.ReturnsReserve {
-		c -= o.returned
+		c = c.sub(o.returned)
 	}
-	return min(max(c, 0), o.ordered)
+	return c.clamp(o.ordered)
 }
 
 // taken is what the order line has taken from the stock on offer: promised or delivered.
 func (o *orderLine) taken(p Policy) topics.Quantity {
-	return min(max(o.reserved(p)+o.delivered, 0), o.ordered)
+	return wide{}.add(o.reserved(p)).add(o.delivered).clamp(o.ordered)
 }
 
 // reserve adds an order line's contribution to the totals.
@@ -63,8 +63,8 @@ func (it *item) contribute(o *orderLine, sign topics.Quantity) {
 	it.addReserved(w, c)
 	if o.store >= 0 {
 		s := w.storeStock(o.store)
-		s.reserved += c
-		s.taken += sign * o.taken(it.policy)
+		s.reserved += c // no more than the warehouse's
+		s.taken = it.plus(s.taken, sign*o.taken(it.policy))
 	}
 }
 

@@ -19,6 +19,15 @@ func (it *item) plus(a, b topics.Quantity) topics.Quantity {
 	return s
 }
 
+// minus subtracts and marks the item when the difference does not fit.
+func (it *item) minus(a, b topics.Quantity) topics.Quantity {
+	d := a - b
+	if (a < 0) != (b < 0) && (d < 0) != (a < 0) {
+		it.suspect = true
+	}
+	return d
+}
+
 // wide is a signed 128-bit sum.
 type wide struct {
 	hi int64
@@ -47,9 +56,20 @@ func (w wide) minus(v wide) wide {
 
 func (w wide) fits() bool { return w.hi == int64(w.lo)>>63 }
 
+// clamp returns the number where it lies between 0 and most, else the nearer of the two.
+func (w wide) clamp(most topics.Quantity) topics.Quantity {
+	switch {
+	case w.hi < 0:
+		return 0
+	case !w.fits():
+		return most
+	}
+	return min(topics.Quantity(w.lo), most)
+}
+
 // overflows tells whether any total of the item does not fit int64: Actual, Reserved and Net per
-// warehouse and in all, delivered and returned per order line. It takes time in the number of
-// lines, and is asked only when a sum wrapped.
+// warehouse and in all, taken per warehouse and store, delivered and returned per order line. It takes
+// time in the number of lines, and is asked only when a sum wrapped.
 func (it *item) overflows() bool {
 	reserved := make([]wide, len(it.warehouses))
 	for _, o := range it.orders.list {
@@ -68,7 +88,28 @@ func (it *item) overflows() bool {
 	if !actualAll.fits() || !reservedAll.fits() || !actualAll.minus(reservedAll).fits() {
 		return true
 	}
-	return it.deliveriesOverflow()
+	return it.deliveriesOverflow() || it.takenOverflows()
+}
+
+func (it *item) takenOverflows() bool {
+	taken := map[[2]int32]wide{} // by warehouse and store
+	for i := range it.warehouses {
+		for _, t := range it.warehouses[i].base.taken {
+			taken[[2]int32{int32(i), t.store}] = wide{}.add(t.taken)
+		}
+	}
+	for _, o := range it.orders.list {
+		if o.arrived && o.store >= 0 {
+			at := [2]int32{o.warehouse, o.store}
+			taken[at] = taken[at].add(o.taken(it.policy))
+		}
+	}
+	for _, t := range taken {
+		if !t.fits() {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *warehouse) wideActual() wide {
