@@ -31,3 +31,6 @@ func DayIndex(s *Store, partition int32) (map[int32][]string, error) {
 	}
 	return days, iter.Close()
 }
+
+// CacheUsed returns what the task's cache believes to hold, in bytes.
+func CacheUsed(t *Task) int { return int(t.cache.used) }
