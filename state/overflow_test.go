@@ -247,3 +247,32 @@ func TestFold_RefusesWhatWouldOverflowTaken(t *testing.T) {
 		}
 	}
 }
+
+func TestFold_SumsAreExactAtTheEdge(t *testing.T) {
+	r := newRig(t, state.Policy{})
+	defer r.close()
+	r.shallow = true
+	least := delta("A", "L1", 1, math.MinInt64)
+	for _, f := range []fact{
+		{mutation: least}, {mutation: delta("A", "L2", 1, math.MaxInt64)}, {mutation: delta("A", "L3", 1, math.MaxInt64)},
+	} {
+		r.accept(f)
+	}
+	cancelled := *least
+	cancelled.Version, cancelled.Status = 2, topics.StatusCancelled
+	r.refuse(fact{mutation: &cancelled}, topics.ReasonOverflow)
+
+	shipment := delta("B", "L", 1, -5)
+	shipment.OrderLineID, shipment.IsReturn = "O", true // a return that takes goods away: nothing forbids it
+	o := order("B", "O", 1, math.MaxInt64)
+	o.Store = "shopee"
+	r.accept(fact{mutation: shipment})
+	r.accept(fact{mutation: delta("B", "L2", 1, 5)})
+	r.accept(fact{order: o})
+	r.commit()
+	for _, s := range r.snapshots() {
+		if s.SKU == "B" && (s.Reserved != math.MaxInt64 || s.Warehouses[0].ByStore[0].Taken != math.MaxInt64) {
+			t.Errorf("got %+v, want all of the order reserved and taken", s.Warehouses)
+		}
+	}
+}
