@@ -76,7 +76,9 @@ func load(sku string, chunks []chunkValue, p Policy, n *names) (*item, error) {
 		return nil, fmt.Errorf("sku %q: %w", sku, err)
 	}
 	c := cursor{rest: chunks[newest].value}
-	it.readHeader(&c)
+	if it.readHeader(&c); c.err != nil {
+		return nil, fmt.Errorf("sku %q chunk %d: %w", sku, chunks[newest].number, c.err)
+	}
 	it.headerBytes = len(chunks[newest].value) - len(c.rest)
 	entries, scratch := c, &item{names: n}
 	for i, chunk := range chunks {

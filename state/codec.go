@@ -139,7 +139,11 @@ func (c *cursor) index(n int) int32 {
 // format reads the format byte and refuses one this release does not know.
 func (c *cursor) format(newest byte, what string) {
 	f := c.byte()
-	if c.err == nil && (f == 0 || f > newest) {
+	if f == 0 {
+		c.fail() // no release ever wrote it
+		return
+	}
+	if f > newest {
 		c.err = fmt.Errorf("%s has format %d, this release reads up to %d: %w", what, f, newest, ErrNewerFormat)
 		c.rest = nil
 	}
