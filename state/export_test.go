@@ -2,8 +2,12 @@ package state
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"stocksync/topics"
 )
 
 // Held returns a SKU as the task holds it in memory; false when it does not.
@@ -34,3 +38,156 @@ func DayIndex(s *Store, partition int32) (map[int32][]string, error) {
 
 // CacheUsed returns what the task's cache believes to hold, in bytes.
 func CacheUsed(t *Task) int { return int(t.cache.used) }
+
+// ChunkLines and MaxChunkBytes close a chunk.
+const (
+	ChunkLines    = chunkLines
+	MaxChunkBytes = maxChunkBytes
+)
+
+// AppendChunkKey and ParseChunkKey are the codec of a chunk's key.
+var (
+	AppendChunkKey = appendChunkKey
+	ParseChunkKey  = parseChunkKey
+)
+
+// Chunk is a SKU as one value of the changelog has it.
+type Chunk struct{ it *item }
+
+// DecodeChunk reads a changelog value as the only chunk of a SKU.
+func DecodeChunk(value []byte) (*Chunk, error) { return DecodeChunks(value) }
+
+// DecodeChunks reads changelog values as the live chunks of a SKU. Reserved stays what the newest header
+// says.
+func DecodeChunks(values ...[]byte) (*Chunk, error) {
+	var chunks []chunkValue
+	for _, value := range values {
+		chunks = append(chunks, chunkValue{0, value})
+	}
+	newest, err := newestHeader(chunks)
+	if err != nil {
+		return nil, err
+	}
+	header := &item{names: newNames()}
+	header.readHeader(&cursor{rest: values[newest]})
+	for i := range chunks {
+		chunks[i].number = max(1, header.firstLive) + uint32(i)
+	}
+	it, err := load("A", chunks, header.policy, newNames())
+	if err != nil {
+		return nil, err
+	}
+	return &Chunk{it}, nil
+}
+
+// Encode writes everything that the chunk holds as one changelog value.
+func (c *Chunk) Encode() []byte {
+	b := c.it.appendHeader(nil)
+	var entries []byte
+	n := uint64(0)
+	for _, l := range c.it.lines.list {
+		entries = c.it.appendLine(entries, l)
+		n++
+	}
+	for _, o := range c.it.orders.list {
+		if o.chunk != 0 {
+			entries = c.it.appendOrder(entries, o)
+			n++
+		}
+	}
+	return append(binary.AppendUvarint(b, n), entries...)
+}
+
+// Snapshot shows what the chunk holds.
+func (c *Chunk) Snapshot() *Snapshot { return c.it.snapshot() }
+
+// IndexDays returns the days that a replay of a changelog value indexes.
+func IndexDays(value []byte) ([]int32, error) {
+	t := &Task{names: newNames()}
+	if err := t.indexDays("A", value); err != nil {
+		return nil, err
+	}
+	var days []int32
+	for _, w := range t.pending.list {
+		days = append(days, int32(binary.BigEndian.Uint32(w.key[5:])))
+	}
+	return days, nil
+}
+
+// WithHorizon returns a chunk whose header has every part of a horizon: bases with and without a count,
+// what stores have taken, and both frontiers.
+func WithHorizon(c *Chunk) *Chunk {
+	it := c.it
+	at := it.asOf - 1_000_000_000
+	for i := range it.warehouses {
+		b := &it.warehouses[i].base
+		b.actual = topics.Quantity(i+1) * topics.One / 3
+		if i == 0 {
+			b.count = position{at, -3, "opname/1"}
+			b.taken = []storeTaken{{int32(len(it.stores) - 1), 7 * topics.One}}
+		}
+	}
+	it.lineFrontier, it.orderFrontier, it.firstLive = position{at + 5, 2, "L/last"}, at+7, 3
+	for _, o := range it.orders.list {
+		o.collapsed = deliveries{5 * topics.One, topics.One / 2}
+		o.chunk = 4
+	}
+	return c
+}
+
+// HorizonText writes what a chunk says of its horizon.
+func HorizonText(c *Chunk) string {
+	var b strings.Builder
+	it := c.it
+	for i := range it.warehouses {
+		w := &it.warehouses[i]
+		fmt.Fprintf(&b, "base %s %+v\n", w.name, w.base)
+	}
+	fmt.Fprintf(&b, "lines to %+v, orders to %v, first live chunk %d\n", it.lineFrontier, it.orderFrontier, it.firstLive)
+	for _, o := range it.orders.list {
+		fmt.Fprintf(&b, "order line %s kept %+v\n", o.id, o.collapsed)
+	}
+	return b.String()
+}
+
+// StoredPosition is a partition's position as the store has it.
+type StoredPosition struct{ Next, CaughtUp int64 }
+
+// DecodePosition reads a stored position.
+func DecodePosition(value []byte) (StoredPosition, error) {
+	p, err := readPosition(value)
+	return StoredPosition{p.next, p.caughtUp}, err
+}
+
+// Append encodes a position.
+func (p StoredPosition) Append(b []byte) []byte {
+	return changelogPosition{p.Next, p.CaughtUp}.append(b)
+}
+
+// RecodeNumbers writes a quantity and a time relative to another and reads them again.
+func RecodeNumbers(q topics.Quantity, t, base topics.Time) (topics.Quantity, topics.Time, error) {
+	c := cursor{rest: appendTime(appendQuantity(nil, q), t, base)}
+	q, t = c.quantity(), c.time(base)
+	if len(c.rest) > 0 {
+		c.fail()
+	}
+	return q, t, c.err
+}
+
+// RecodeViewValue and RecodeViewPosition read a value of a view's table and write it again.
+func RecodeViewValue(b []byte) ([]byte, error) {
+	row, err := readViewValue(b)
+	if err != nil {
+		return nil, err
+	}
+	return appendViewValue(nil, &ViewRecord{Partition: row.partition, Rank: row.rank, Value: row.value}), nil
+}
+
+// RecodeViewPosition is like RecodeViewValue.
+func RecodeViewPosition(b []byte) ([]byte, error) {
+	p, err := readViewPosition(b)
+	if err != nil {
+		return nil, err
+	}
+	return p.append(nil), nil
+}
