@@ -101,6 +101,9 @@ func (it *item) readEntry(c *cursor) (*line, *orderLine) {
 		id: c.string(), version: c.varint(), warehouse: c.index(len(it.warehouses)), qty: c.quantity(),
 		at: c.time(it.asOf), seq: c.varint(), arrived: it.activeDay - int32(c.varint()),
 	}
+	if l.kind > topics.KindCount {
+		c.fail()
+	}
 	if tag&lineOrder != 0 {
 		l.orderLineID = c.string()
 	}
@@ -117,6 +120,9 @@ func (it *item) readOrder(c *cursor, tag byte) *orderLine {
 	o := &orderLine{
 		status: topics.OrderStatus(tag >> 1 & 7), arrived: tag&orderArrived != 0, store: -1,
 		id: c.string(), changed: it.activeDay - int32(c.varint()),
+	}
+	if o.status > topics.OrderRemoved {
+		c.fail()
 	}
 	if o.arrived {
 		o.version, o.warehouse = c.varint(), c.index(len(it.warehouses))
