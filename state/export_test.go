@@ -124,7 +124,9 @@ func WithHorizon(c *Chunk) *Chunk {
 		b.actual = topics.Quantity(i+1) * topics.One / 3
 		if i == 0 {
 			b.count = position{at, -3, "opname/1"}
-			b.taken = []storeTaken{{int32(len(it.stores) - 1), 7 * topics.One}}
+			if last := int32(len(it.stores)) - 1; last >= 0 {
+				b.taken = []storeTaken{{last, 7 * topics.One}}
+			}
 		}
 	}
 	it.lineFrontier, it.orderFrontier, it.firstLive = position{at + 5, 2, "L/last"}, at+7, 3
@@ -190,4 +192,28 @@ func RecodeViewPosition(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	return p.append(nil), nil
+}
+
+// EntryIDs returns the ids of a changelog value's entries, in order.
+func EntryIDs(value []byte) ([]string, error) {
+	header := &item{names: newNames()}
+	c := cursor{rest: value}
+	header.readHeader(&c)
+	ids := []string{}
+	for n := c.count(3); n > 0 && c.err == nil; n-- {
+		if l, o := header.readEntry(&c); l != nil {
+			ids = append(ids, l.id)
+		} else {
+			ids = append(ids, o.id)
+		}
+	}
+	return ids, c.err
+}
+
+// HeaderOf returns the bytes of a changelog value that stand before its entries.
+func HeaderOf(value []byte) ([]byte, error) {
+	header := &item{names: newNames()}
+	c := cursor{rest: value}
+	header.readHeader(&c)
+	return value[:len(value)-len(c.rest)], c.err
 }
