@@ -95,6 +95,11 @@ func (l *lane) runSession(ctx context.Context) (err error) {
 		return fmt.Errorf("lane client: %w", err)
 	}
 	defer func() { err = errors.Join(err, l.leave()) }()
+	// The client would ask for its producer id when it first produces, after the restore: a transaction
+	// that a predecessor left open under this id would keep the restore waiting for its timeout.
+	if _, _, err := l.session.Client().ProducerID(ctx); err != nil {
+		return fmt.Errorf("%w: producer id: %w", errSession, err)
+	}
 	l.lastCommit = l.p.c.Now()
 	for ctx.Err() == nil {
 		fetches := l.poll(ctx)
