@@ -58,7 +58,10 @@ func (l *lane) foldPartition(t *task, input int, records []*kgo.Record) error {
 			continue
 		}
 		if r.Attrs.IsControl() {
+			// Committed like a record: once retention has taken the marker, a position before it is
+			// below the log start, and the next start would halt for records that never were.
 			t.Skip(input, r.Offset)
+			t.Stage(t.Staged())
 			continue
 		}
 		a.Offset, a.Time, a.Traceparent = r.Offset, topics.TimeOf(r.Timestamp), traceparent(r)
