@@ -147,11 +147,11 @@ func (l *lane) sessionOpts() []kgo.Opt {
 
 // poll waits for records: until the overlay is due, or for idlePoll when it is empty.
 func (l *lane) poll(ctx context.Context) kgo.Fetches {
-	until := l.p.c.Now().Add(idlePoll)
+	wait := idlePoll
 	if l.records > 0 {
-		until = l.lastCommit.Add(l.p.c.CommitInterval)
+		wait = l.p.c.CommitInterval - l.p.c.Now().Sub(l.lastCommit)
 	}
-	ctx, cancel := context.WithDeadline(ctx, until)
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	l.events.onWake(cancel)
 	return l.session.PollRecords(ctx, max(1, l.maxRecords-l.records))
@@ -174,7 +174,7 @@ func (l *lane) commit(ctx context.Context) error {
 	}
 	moved := l.moved()
 	if len(moved) == 0 {
-		l.lastCommit, l.records = l.p.c.Now(), 0
+		l.records = 0
 		return l.settle(ctx)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
