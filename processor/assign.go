@@ -112,18 +112,22 @@ func partitionsOf(tasks []*task) []int32 {
 // release lets a task go with its overlay; nothing of it is lost, since the next owner reads the
 // same inputs from the last commit on.
 func (l *lane) release(t *task) error {
-	var errs []error
+	delete(l.tasks, t.partition) // first: it must not start when the restores end
+	var err error
 	if t.phase == restoring {
-		errs = append(errs, l.stopRestores())
+		err = l.stopRestores()
 	}
-	delete(l.tasks, t.partition)
 	if t.Task == nil {
-		return errors.Join(errs...)
+		return err
 	}
+	var fault error
 	if t.phase == running {
-		errs = append(errs, t.rollback())
+		fault = t.rollback()
 	}
-	return errors.Join(append(errs, t.Close())...)
+	if fault = errors.Join(fault, t.Close()); fault != nil {
+		err = errors.Join(err, stateFault(fault))
+	}
+	return err
 }
 
 // start sets the client to the task's own offsets and lets its records come.

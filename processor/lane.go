@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"stocksync/state"
 	"stocksync/topics"
 )
 
@@ -72,7 +73,7 @@ func (l *lane) run(ctx context.Context) error {
 		switch {
 		case err == nil || ctx.Err() != nil && errors.Is(err, errSession):
 			return nil
-		case errors.Is(err, errState) || !errors.Is(err, errSession):
+		case errors.Is(err, errState), errors.Is(err, state.ErrInvariant), !errors.Is(err, errSession):
 			return err
 		}
 		if err := l.countFenced(err); err != nil {
