@@ -11,10 +11,6 @@ import (
 	"stocksync/topics"
 )
 
-// maxHops is how often a record may be forwarded; more means that two instances disagree about the
-// partition count.
-const maxHops = 2
-
 // Errors that halt a task. Each one's text says what to do.
 var (
 	errInputLost = errors.New("input records are gone that were not folded; after a look at what is lost, " +
@@ -114,9 +110,10 @@ func (t *task) home(key []byte) int32 {
 }
 
 // forward sends a record that a producer put on the wrong partition to the right one, inside the
-// transaction that passes it here.
+// transaction that passes it here. More hops than the limit mean that two instances disagree about the
+// partition count.
 func (l *lane) forward(t *task, r *kgo.Record, to int32) (state.Outcome, *topics.Reject, error) {
-	if hops := topics.OriginOf(r).Hops; hops >= maxHops {
+	if hops := topics.OriginOf(r).Hops; hops >= topics.MaxHops {
 		return 0, &topics.Reject{Reason: topics.ReasonMisrouted, Message: fmt.Sprintf(
 			"key: %q belongs to partition %d and came to %d after %d hops", r.Key, to, t.partition, hops)}, nil
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"stocksync/state"
-	"stocksync/topics"
 )
 
 const (
@@ -125,7 +124,7 @@ func (l *lane) sessionOpts() []kgo.Opt {
 		kgo.TransactionalID(l.id),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(topics.MaxOutputBytes),
+		kgo.ProducerBatchMaxBytesFn(p.batchMaxBytes),
 		kgo.MaxBufferedRecords(4*p.c.CommitMaxRecords+1024),
 		kgo.ConsumerGroup(p.c.Prefix.Name("processor")),
 		kgo.ConsumeTopics(p.names[:]...),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,6 +71,15 @@ func (l *lane) produce(ctx context.Context, moved []*task, now time.Time) (*prod
 		}
 	}
 	return made, nil
+}
+
+// batchMaxBytes is what a batch of a topic may take: the broker holds whole batches, not records, against
+// the topic's limit. Forwarded records go to the inputs, which take less than the outputs.
+func (p *Processor) batchMaxBytes(topic string) int32 {
+	if slices.Contains(p.names[:], topic) {
+		return int32(max(topics.MaxInputBytes, p.c.MaxRecordBytes+topics.MaxInputBytes/2))
+	}
+	return topics.MaxOutputBytes
 }
 
 // withOffsets makes sure that the transaction carries offsets (P3): also one that polled nothing,
