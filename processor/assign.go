@@ -93,7 +93,7 @@ func (l *lane) sync(ctx context.Context) error {
 		l.log.Info("tasks assigned", "partitions", partitionsOf(fresh))
 	}
 	if len(fresh) > 0 || l.restores == nil {
-		err = l.restore(ctx, fresh)
+		err = l.restore(ctx)
 	}
 	if changed || len(fresh)+len(restored) > 0 {
 		l.show()
@@ -141,6 +141,16 @@ func (l *lane) start(t *task) {
 	l.seek(t)
 	l.session.Client().ResumeFetchPartitions(l.inputs(t))
 	l.log.Info("task runs", "partition", t.partition, "changelog", t.Next())
+}
+
+// startAgain drops a task's overlay and has it restored from the last commit on, with the next look at
+// the assignment.
+func (l *lane) startAgain(t *task) error {
+	if err := t.rollback(); err != nil {
+		return stateFault(err)
+	}
+	t.phase = restoring
+	return nil
 }
 
 // seek sets the client to the offsets of the last commit.

@@ -12,10 +12,13 @@ import (
 )
 
 // bounds are the log starts and the read_uncommitted ends of the topics a start looks at, taken
-// after the assignment: a predecessor's pending commit lies below them.
+// after the assignment: a predecessor's pending commit lies below them. The ids are as fresh: a topic
+// may have been made anew while the process runs.
 type bounds struct {
 	changelog, availability offsets
 	inputs                  [3]offsets
+	changelogID             kadm.TopicID
+	inputIDs                [3]kadm.TopicID
 }
 
 type offsets struct{ start, end map[int32]int64 }
@@ -38,7 +41,14 @@ func (p *Processor) bounds(ctx context.Context) (*bounds, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list end offsets: %w", err)
 	}
-	b := &bounds{}
+	meta, err := p.admin.Metadata(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("topic ids: %w", err)
+	}
+	b := &bounds{changelogID: meta.Topics[names[0]].ID}
+	for i, name := range p.names {
+		b.inputIDs[i] = meta.Topics[name].ID
+	}
 	for i, to := range [...]*offsets{&b.changelog, &b.availability, &b.inputs[0], &b.inputs[1], &b.inputs[2]} {
 		to.start, to.end = byPartition(starts, names[i]), byPartition(ends, names[i])
 	}

@@ -20,8 +20,10 @@ var (
 
 // fold puts what was polled into the overlay of its tasks.
 func (l *lane) fold(fetches kgo.Fetches) error {
-	fetches.EachError(l.fetchError)
 	var err error
+	fetches.EachError(func(topic string, partition int32, failed error) {
+		err = errors.Join(err, l.fetchError(topic, partition, failed))
+	})
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		t := l.tasks[f.Partition]
 		input := l.input(f.Topic)
@@ -140,23 +142,26 @@ func (l *lane) command(r *kgo.Record) (state.Outcome, *topics.Reject, error) {
 }
 
 // fetchError halts the task whose input can't be read on, and logs the rest: the client tries again.
-func (l *lane) fetchError(topic string, partition int32, err error) {
+// It returns faults of the state.
+func (l *lane) fetchError(topic string, partition int32, err error) error {
 	var lost *kgo.ErrDataLoss
 	t, input := l.tasks[partition], l.input(topic)
 	switch {
 	case input < 0 || t == nil || t.phase != running:
 	case errors.As(err, &lost), errors.Is(err, kerr.OffsetOutOfRange):
-		if input != state.InputCommands {
-			l.halt(t, fmt.Errorf("%w: %s: %w", errInputLost, topic, err))
-			return
+		if input == state.InputCommands { // the start knows what to do
+			return l.startAgain(t)
 		}
+		l.halt(t, fmt.Errorf("%w: %s: %w", errInputLost, topic, err))
+		return nil
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
 		l.halt(t, fmt.Errorf("%s: %w: %w", topic, errRecreated, err))
-		return
+		return nil
 	}
 	if !isContext(err) {
 		l.log.Warn("fetch", "topic", topic, "partition", partition, "cause", err)
 	}
+	return nil
 }
 
 func traceparent(r *kgo.Record) []byte {

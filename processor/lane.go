@@ -230,19 +230,16 @@ func (l *lane) abort(ctx context.Context, cause error) error {
 		_, err := l.session.End(ctx, kgo.TryAbort)
 		return fmt.Errorf("%w: %w", errSession, errors.Join(cause, err))
 	}
-	var again []*task
 	for _, t := range l.tasks {
-		if t.phase == running {
-			if err := t.rollback(); err != nil {
-				return err
-			}
-			t.phase = restoring
-			again = append(again, t)
+		if t.phase != running {
+			continue
+		}
+		if err := l.startAgain(t); err != nil {
+			return err
 		}
 	}
 	l.lastCommit, l.records = l.p.c.Now(), 0
-	l.pause(again)
-	return l.restore(ctx, again)
+	return l.restore(ctx)
 }
 
 // settle ends an empty transaction after a revocation: until one ends, the session would skip the

@@ -98,7 +98,7 @@ func (p *Processor) moved(
 		if held == nil {
 			in.Next = start
 		}
-		in.TopicID, in.LeaderEpoch = p.cluster.inputIDs[i], -1
+		in.TopicID, in.LeaderEpoch = b.inputIDs[i], -1
 		to, ok := named[base]
 		delete(named, base)
 		switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,24 +32,28 @@ var (
 		"restore it, or delete the state directory to go on with what it has left")
 	errChangelogStart = errors.New("the changelog starts after what is stored here: is its cleanup.policy " +
 		"`compact`? delete the state directory to rebuild from what is left")
+	errChangelogAnew = errors.New("the changelog was deleted and made anew: what it held is lost; restore it, or " +
+		"delete the state directory and let `stocksync positions set` fold the inputs again")
 	errChangelogLost = errors.New("there is no task record, but the availability topic has records: the changelog " +
 		"is lost; restore it, or let `stocksync positions set` fold the inputs again from where they begin")
 	errPartitions = errors.New("the task was made with another partition count; this release does not split tasks")
 )
 
-// restore begins to replay tasks, together with those that are being replayed already.
-func (l *lane) restore(ctx context.Context, tasks []*task) error {
+// restore begins to replay every task that restores, those that are being replayed already too.
+func (l *lane) restore(ctx context.Context) error {
 	if err := l.stopRestores(); err != nil {
 		return err
 	}
+	var tasks []*task
 	for _, t := range l.tasks {
-		if t.phase == restoring && !slices.Contains(tasks, t) {
+		if t.phase == restoring {
 			tasks = append(tasks, t)
 		}
 	}
 	if len(tasks) == 0 {
 		return nil
 	}
+	l.pause(tasks)
 	ctx, cancel := context.WithCancel(ctx)
 	r := &restores{cancel: cancel, ended: make(chan struct{}), tasks: tasks}
 	l.restores = r
@@ -169,6 +172,8 @@ func (p *Processor) place(t *task, b *bounds) error {
 	start, end := b.changelog.start[t.partition], b.changelog.end[t.partition]
 	next := t.Next()
 	switch {
+	case b.changelogID != p.cluster.changelogID:
+		return fmt.Errorf("%w: its id was %s and is %s", errChangelogAnew, p.cluster.changelogID, b.changelogID)
 	case next > end:
 		return fmt.Errorf("%w: it ends at offset %d, stored is %d", errChangelogShort, end, next)
 	case next >= start:
@@ -269,22 +274,27 @@ func (p *Processor) finish(ctx context.Context, t *task, b *bounds, done func(*t
 	return ctx.Err()
 }
 
-// verify holds a task record against the inputs as they are.
+// verify holds a task record against the inputs as they are. Commands that are gone are no loss of
+// stock: the task goes on with those that are left.
 func (p *Processor) verify(t *task, r *state.TaskRecord, b *bounds) error {
 	if r.Partitions != p.cluster.partitions {
 		return fmt.Errorf("%w: %d then, %d now", errPartitions, r.Partitions, p.cluster.partitions)
 	}
 	for i, name := range p.names {
 		in := r.Inputs[i]
-		if id := p.cluster.inputIDs[i]; kadm.TopicID(in.TopicID) != id {
+		if id := b.inputIDs[i]; kadm.TopicID(in.TopicID) != id {
 			return fmt.Errorf("%s: %w: its id was %s and is %s", name, errRecreated, kadm.TopicID(in.TopicID), id)
 		}
-		start := b.inputs[i].start[t.partition]
-		if start <= in.Next {
+		start, end := b.inputs[i].start[t.partition], b.inputs[i].end[t.partition]
+		if i == state.InputCommands {
+			if to := min(max(in.Next, start), end); to != in.Next {
+				p.c.Log.Warn("commands are gone", "partition", t.partition, "from", in.Next, "to", to)
+				r.Inputs[i].Next, r.Inputs[i].LeaderEpoch = to, -1
+				t.Stage(*r)
+			}
 			continue
 		}
-		if i == state.InputCommands {
-			p.c.Log.Warn("commands are gone that were not carried out", "partition", t.partition, "from", in.Next, "to", start)
+		if start <= in.Next {
 			continue
 		}
 		return fmt.Errorf("%w: %s partition %d starts at offset %d, next to fold is %d",
@@ -311,7 +321,7 @@ func (p *Processor) firstRecord(ctx context.Context, t *task, b *bounds) (halt, 
 	}
 	for i := range r.Inputs {
 		r.Inputs[i] = state.InputPosition{
-			TopicID: p.cluster.inputIDs[i], Next: b.inputs[i].start[t.partition], LeaderEpoch: -1,
+			TopicID: b.inputIDs[i], Next: b.inputs[i].start[t.partition], LeaderEpoch: -1,
 		}
 	}
 	t.Stage(r)
