@@ -11,41 +11,9 @@ import (
 	"stocksync/state"
 )
 
-// onAssigned pauses what is new before the client fetches it: a task is restored first.
-func (l *lane) onAssigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {
-	client.PauseFetchPartitions(assigned)
-	l.events.happened(func() {
-		if l.events.gained == nil {
-			l.events.gained = map[int32]bool{}
-		}
-		for _, partitions := range assigned {
-			for _, p := range partitions {
-				l.events.gained[p] = true
-			}
-		}
-	})
-}
-
-func (l *lane) onRevoked(context.Context, *kgo.Client, map[string][]int32) {
-	l.p.crash("during revoke")
-	l.events.happened(func() { l.events.revoked = true })
-}
-
-// adjustOffsets names an offset for every new partition, since only then does the client count it as
-// assigned and does a later SetOffsets reach it. The partitions are paused meanwhile.
-func adjustOffsets(_ context.Context, offsets map[string]map[int32]kgo.Offset) (
-	map[string]map[int32]kgo.Offset, error,
-) {
-	for _, partitions := range offsets {
-		for p, o := range partitions {
-			partitions[p] = kgo.NewOffset().At(max(0, o.EpochOffset().Offset))
-		}
-	}
-	return offsets, nil
-}
-
 // assignment returns the partitions whose inputs are all assigned now, as the client knows it: a
-// callback may have been skipped.
+// callback may have been skipped. What a callback has told of is out already: the session aborts the
+// transaction in progress then, but forgets it when that comes at the very end of one.
 func (l *lane) assignment() map[int32]bool {
 	committed := l.session.Client().CommittedOffsets()
 	assigned := map[int32]bool{}
@@ -56,6 +24,7 @@ func (l *lane) assignment() map[int32]bool {
 			assigned[p] = true
 		}
 	}
+	l.events.withoutLost(assigned)
 	return assigned
 }
 
@@ -138,9 +107,22 @@ func (l *lane) start(t *task) {
 	}
 	t.phase = running
 	t.reported = t.Staged().Counters
+	l.compareGroup(t)
 	l.seek(t)
 	l.session.Client().ResumeFetchPartitions(l.inputs(t))
 	l.log.Info("task runs", "partition", t.partition, "changelog", t.Next())
+}
+
+// compareGroup counts where the group's offsets are not the task record's, which alone decide. They
+// move together; something else has set one of them.
+func (l *lane) compareGroup(t *task) {
+	for i, name := range l.p.names {
+		if at, ok := l.events.takeGroup(name, t.partition); ok && at != t.Expects(i) {
+			l.p.metrics.groupDiffers.Inc()
+			l.log.Warn("the group's offset is not the task record's, which counts", "topic", name,
+				"partition", t.partition, "group", at, "record", t.Expects(i))
+		}
+	}
 }
 
 // startAgain drops a task's overlay and has it restored from the last commit on, with the next look at

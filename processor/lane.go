@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -140,8 +139,8 @@ func (l *lane) sessionOpts() []kgo.Opt {
 		kgo.FetchMaxPartitionBytes(8<<20),
 		kgo.OnPartitionsAssigned(l.onAssigned),
 		kgo.OnPartitionsRevoked(l.onRevoked),
-		kgo.OnPartitionsLost(l.onRevoked),
-		kgo.AdjustFetchOffsetsFn(adjustOffsets),
+		kgo.OnPartitionsLost(l.onLost),
+		kgo.AdjustFetchOffsetsFn(l.adjustOffsets),
 	)
 }
 
@@ -293,57 +292,4 @@ func (l *lane) countFenced(err error) error {
 	}
 	return fmt.Errorf("%w (%q): fenced %d times in %s; give each process a name of its own",
 		ErrFenced, l.p.c.InstanceID, len(recent), fencedWindow)
-}
-
-// events is what the client's callbacks tell a lane. They run on the client's goroutines.
-type events struct {
-	mu      sync.Mutex
-	gained  map[int32]bool
-	revoked bool
-	wake    context.CancelFunc
-	due     bool // something happened since the last take
-}
-
-func (e *events) reset() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.gained, e.revoked, e.due = nil, false, false
-}
-
-// onWake names what ends the poll in progress.
-func (e *events) onWake(cancel context.CancelFunc) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.wake = cancel
-	if e.due {
-		cancel()
-	}
-}
-
-// happened runs fn under the lock and ends the poll in progress.
-func (e *events) happened(fn func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	fn()
-	e.due = true
-	if e.wake != nil {
-		e.wake()
-	}
-}
-
-// take returns the partitions assigned since the last call.
-func (e *events) take() map[int32]bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	gained := e.gained
-	e.gained, e.due = nil, false
-	return gained
-}
-
-func (e *events) takeRevoked() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	revoked := e.revoked
-	e.revoked = false
-	return revoked
 }

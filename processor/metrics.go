@@ -16,6 +16,7 @@ type metrics struct {
 	commitSeconds   prometheus.Histogram
 	latency         prometheus.Histogram
 	sessions        prometheus.Counter
+	groupDiffers    prometheus.Counter
 	restored        prometheus.Counter
 	restorePosition *prometheus.GaugeVec
 	restoreTarget   *prometheus.GaugeVec
@@ -50,6 +51,10 @@ func newMetrics(r prometheus.Registerer, p *Processor) *metrics {
 			Name: "stocksync_processor_sessions_restarted_total",
 			Help: "Transaction sessions given up and started anew.",
 		}),
+		groupDiffers: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "stocksync_processor_group_offset_differences_total",
+			Help: "Starts of a task at which an offset of the group was not the task record's, which counts.",
+		}),
 		restored: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "stocksync_processor_restored_records_total",
 			Help: "Changelog records replayed.",
@@ -66,8 +71,8 @@ func newMetrics(r prometheus.Registerer, p *Processor) *metrics {
 	if r == nil {
 		r = prometheus.NewRegistry()
 	}
-	r.MustRegister(m.records, m.deadLetters, m.commits, m.commitSeconds, m.latency, m.sessions, m.restored,
-		m.restorePosition, m.restoreTarget, &taskCollector{
+	r.MustRegister(m.records, m.deadLetters, m.commits, m.commitSeconds, m.latency, m.sessions, m.groupDiffers,
+		m.restored, m.restorePosition, m.restoreTarget, &taskCollector{
 			p: p,
 			phases: prometheus.NewDesc("stocksync_processor_tasks", "Tasks of this instance, by phase.",
 				[]string{"phase"}, nil),
