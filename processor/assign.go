@@ -67,6 +67,7 @@ func (l *lane) sync(ctx context.Context) error {
 	if changed || len(fresh)+len(restored) > 0 {
 		l.show()
 	}
+	l.events.arrived(assigned)
 	return err
 }
 

@@ -14,6 +14,8 @@ type events struct {
 	gained  map[int32]bool // since the last take
 	lost    map[int32]bool // and not assigned again since
 	revoked bool           // something was, since the last takeRevoked
+	joined  bool           // the group has assigned something, or nothing, since the session began
+	awaited map[int32]bool // assigned, and the lane has no task yet
 	group   map[string]map[int32]int64
 	wake    context.CancelFunc
 	due     bool // something happened since the last take
@@ -22,7 +24,8 @@ type events struct {
 func (e *events) reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.gained, e.lost, e.revoked, e.group, e.due = map[int32]bool{}, map[int32]bool{}, false, nil, false
+	e.gained, e.lost, e.awaited = map[int32]bool{}, map[int32]bool{}, map[int32]bool{}
+	e.revoked, e.joined, e.group, e.due = false, false, nil, false
 }
 
 // onWake names what ends the poll in progress.
@@ -71,14 +74,29 @@ func (e *events) withoutLost(assigned map[int32]bool) {
 	maps.DeleteFunc(assigned, func(p int32, _ bool) bool { return e.lost[p] })
 }
 
+// arrived notes that the lane has tasks for these partitions.
+func (e *events) arrived(assigned map[int32]bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	maps.DeleteFunc(e.awaited, func(p int32, _ bool) bool { return assigned[p] })
+}
+
+// settled tells whether the lane's tasks are what the group has assigned.
+func (e *events) settled() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.joined && len(e.awaited) == 0
+}
+
 // onAssigned pauses what is new before the client fetches it: a task is restored first.
 func (l *lane) onAssigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {
 	client.PauseFetchPartitions(assigned)
 	e := &l.events
 	e.happened(func() {
+		e.joined = true
 		for _, partitions := range assigned {
 			for _, p := range partitions {
-				e.gained[p] = true
+				e.gained[p], e.awaited[p] = true, true
 				delete(e.lost, p)
 			}
 		}
@@ -95,7 +113,12 @@ func (l *lane) onRevoked(_ context.Context, _ *kgo.Client, revoked map[string][]
 
 // onLost notes that the group has dropped this member. The session then aborts the next transaction,
 // also when there was nothing to lose.
-func (l *lane) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) { l.gone(lost) }
+func (l *lane) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	l.gone(lost)
+	l.events.mu.Lock()
+	defer l.events.mu.Unlock()
+	l.events.joined = false
+}
 
 func (l *lane) gone(lost map[string][]int32) {
 	l.p.crash("during revoke")
@@ -105,6 +128,7 @@ func (l *lane) gone(lost map[string][]int32) {
 		for _, partitions := range lost {
 			for _, p := range partitions {
 				e.lost[p] = true
+				delete(e.awaited, p)
 			}
 		}
 	})

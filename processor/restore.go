@@ -54,6 +54,7 @@ func (l *lane) restore(ctx context.Context) error {
 		return nil
 	}
 	l.pause(tasks)
+	l.show()
 	ctx, cancel := context.WithCancel(ctx)
 	r := &restores{cancel: cancel, ended: make(chan struct{}), tasks: tasks}
 	l.restores = r

@@ -61,7 +61,7 @@ type TaskInfo struct {
 	Partition int32            `json:"partition"`
 	Phase     string           `json:"phase"`
 	Error     string           `json:"error,omitempty"`
-	Next      map[string]int64 `json:"next"` // input base name -> next offset
+	Next      map[string]int64 `json:"next"` // input base name -> next offset; nil while it is not known
 	Changelog int64            `json:"changelog"`
 	Counters  state.Counters   `json:"counters"`
 	Newest    topics.Time      `json:"newest_input"`
@@ -75,7 +75,7 @@ func (l *lane) show() {
 		if t.err != nil {
 			info.Error = t.err.Error()
 		}
-		if t.phase == running {
+		if t.known() {
 			r := t.Staged()
 			info.Next = map[string]int64{}
 			for i, base := range state.InputBases() {
@@ -86,6 +86,15 @@ func (l *lane) show() {
 		list = append(list, info)
 	}
 	l.shown.Store(&list)
+}
+
+// known tells whether the lane may read the task's positions, and there are any.
+func (t *task) known() bool {
+	if t.phase != halted || t.Task == nil {
+		return t.phase == running
+	}
+	_, ok := t.Record()
+	return ok
 }
 
 // observeOldest notes the broker time of a record in the overlay.
