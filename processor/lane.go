@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,7 @@ var errState = errors.New("local state")
 // lane is one group member with one transactional producer, and the tasks assigned to it.
 type lane struct {
 	p   *Processor
-	id  string // transactional id
+	id  string // transactional id; fence finds the lane's client id by it
 	log *slog.Logger
 
 	// Owned by run's goroutine.
@@ -120,6 +121,7 @@ func (l *lane) runSession(ctx context.Context) (err error) {
 func (l *lane) sessionOpts() []kgo.Opt {
 	p := l.p
 	return append(p.clientOpts(),
+		kgo.ClientID(clientID(strings.TrimPrefix(l.id, string(p.c.Prefix)))),
 		kgo.TransactionalID(l.id),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),

@@ -124,13 +124,12 @@ func (p *Processor) moved(
 
 // checkStopped refuses while the group has members.
 func (p *Processor) checkStopped(ctx context.Context) error {
-	group := p.c.Prefix.Name("processor")
-	described, err := p.admin.DescribeGroups(ctx, group)
+	members, err := p.members(ctx)
 	if err != nil {
-		return fmt.Errorf("describe group %s: %w", group, err)
+		return err
 	}
-	if g := described[group]; g.Err == nil && len(g.Members) > 0 {
-		return fmt.Errorf("%w: %s has %d members", ErrRunning, group, len(g.Members))
+	if len(members) > 0 {
+		return fmt.Errorf("%w: %q are in the group", ErrRunning, slices.Sorted(maps.Keys(members)))
 	}
 	return nil
 }

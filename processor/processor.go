@@ -146,7 +146,7 @@ func (p *Processor) runLanes(ctx context.Context) error {
 func (p *Processor) clientOpts() []kgo.Opt {
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(p.c.Brokers...),
-		kgo.ClientID("stocksync-processor-" + p.c.InstanceID),
+		kgo.ClientID(clientID(p.c.InstanceID)),
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.MetadataMaxAge(10 * time.Second),
 		kgo.DisableClientMetrics(),

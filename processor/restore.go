@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -205,7 +207,7 @@ func (p *Processor) follow(ctx context.Context, behind map[int32]*task, b *bound
 	}
 	defer client.Close()
 	for len(behind) > 0 {
-		fetches := client.PollFetches(ctx)
+		fetches := p.pollCommitted(ctx, client, changelog, slices.Collect(maps.Keys(behind)))
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -348,7 +350,7 @@ func (p *Processor) anyAvailability(ctx context.Context, n int32, b *bounds) (bo
 	}
 	defer client.Close()
 	for next < end {
-		fetches := client.PollRecords(ctx, 1)
+		fetches := p.pollCommitted(ctx, client, name, []int32{n})
 		if err := fetches.Err(); err != nil {
 			return false, fmt.Errorf("read %s: %w", name, err)
 		}
