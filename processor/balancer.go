@@ -76,6 +76,7 @@ type candidate struct {
 	member *kmsg.JoinGroupResponseMember
 	stored map[int32]bool
 	tasks  []int32
+	quota  int // of tasks, for an even spread
 }
 
 // Balance assigns every task to one member.
@@ -127,6 +128,8 @@ func (b *balancer) owned(meta *kmsg.ConsumerMemberMetadata) []int32 {
 	return nil
 }
 
+// parseUserData reads which partitions a member has stored. A newer format is an error: its rules are not
+// known here. Of data that is cut off, what is there counts: only a preference is lost.
 func parseUserData(data []byte) (map[int32]bool, error) {
 	stored := map[int32]bool{}
 	if len(data) == 0 {
@@ -136,16 +139,21 @@ func parseUserData(data []byte) (map[int32]bool, error) {
 		return nil, fmt.Errorf("user data has format %d, this release reads %d", data[0], balancerFormat)
 	}
 	rest := data[1:]
-	number := func() uint64 {
+	number := func() (uint64, bool) {
 		v, n := binary.Uvarint(rest)
 		rest = rest[max(n, 0):]
-		return v
+		return v, n > 0
 	}
-	if n := number(); n <= uint64(len(rest)) {
-		rest = rest[n:]
+	n, ok := number()
+	if !ok || n > uint64(len(rest)) {
+		return stored, nil
 	}
-	for n := number(); n > 0 && len(rest) > 0; n-- {
-		stored[int32(number())] = true
+	rest = rest[n:]
+	for n, ok = number(); ok && n > 0; n-- {
+		var p uint64
+		if p, ok = number(); ok {
+			stored[int32(p)] = true
+		}
 	}
 	return stored, nil
 }
@@ -164,14 +172,15 @@ func spread(candidates []*candidate, owners map[int32]*candidate, tasks int32) {
 	// Members that have the most keep one more where the spread can't be exact.
 	slices.SortStableFunc(candidates, func(a, b *candidate) int { return cmp.Compare(len(b.tasks), len(a.tasks)) })
 	low, more := int(tasks)/len(candidates), int(tasks)%len(candidates)
-	quota := map[*candidate]int{}
-	placed := map[int32]bool{}
 	for i, m := range candidates {
-		quota[m] = low
+		m.quota = low
 		if i < more {
-			quota[m]++
+			m.quota++
 		}
-		m.tasks = m.tasks[:min(len(m.tasks), quota[m])]
+	}
+	placed := map[int32]bool{}
+	for _, m := range candidates {
+		m.giveUp(candidates)
 		for _, p := range m.tasks {
 			placed[p] = true
 		}
@@ -181,17 +190,37 @@ func spread(candidates []*candidate, owners map[int32]*candidate, tasks int32) {
 			if placed[p] {
 				continue
 			}
-			var best *candidate
-			for _, m := range candidates {
-				if room := quota[m] - len(m.tasks); room > 0 && (!warm || m.stored[p]) &&
-					(best == nil || room > quota[best]-len(best.tasks)) {
-					best = m
-				}
-			}
-			if best != nil {
-				best.tasks = append(best.tasks, p)
+			if m := roomiest(candidates, func(m *candidate) bool { return !warm || m.stored[p] }); m != nil {
+				m.tasks = append(m.tasks, p)
 				placed[p] = true
 			}
 		}
 	}
+}
+
+// giveUp takes from a member the tasks above its quota, first those whose state a member with room has on
+// its disk.
+func (m *candidate) giveUp(all []*candidate) {
+	if len(m.tasks) <= m.quota {
+		return
+	}
+	wanted := func(p int32) int {
+		if roomiest(all, func(other *candidate) bool { return other.stored[p] }) != nil {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(m.tasks, func(a, b int32) int { return cmp.Compare(wanted(a), wanted(b)) })
+	m.tasks = m.tasks[:m.quota]
+}
+
+// roomiest returns the member with the most room of those that may, nil when none has any.
+func roomiest(all []*candidate, may func(*candidate) bool) *candidate {
+	var best *candidate
+	for _, m := range all {
+		if room := m.quota - len(m.tasks); room > 0 && may(m) && (best == nil || room > best.quota-len(best.tasks)) {
+			best = m
+		}
+	}
+	return best
 }
