@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -170,6 +171,32 @@ func counters(i *instance) state.Counters {
 		sum.Duplicate += t.Counters.Duplicate
 		sum.DeadLettered += t.Counters.DeadLettered
 		sum.Forwarded += t.Counters.Forwarded
+	}
+	return sum
+}
+
+// metric returns the value of a counter or gauge, summed over the series whose label has that value; an empty
+// label is all of them.
+func metric(t *testing.T, reg prometheus.Gatherer, name, label, value string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum float64
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			matches := label == ""
+			for _, l := range m.GetLabel() {
+				matches = matches || l.GetName() == label && l.GetValue() == value
+			}
+			if matches {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
 	}
 	return sum
 }
