@@ -33,8 +33,14 @@ var (
 	ErrPosition = errors.New("no such position")
 )
 
-// ShowPositions reads the task records of all partitions. It works beside running instances.
+// beside returns a processor of the same installation that runs nothing, and may be connected while p
+// runs.
+func (p *Processor) beside() *Processor { return &Processor{c: p.c, names: p.names} }
+
+// ShowPositions reads the task records of all partitions. It works beside running instances, p's own Run
+// among them.
 func (p *Processor) ShowPositions(ctx context.Context) ([]Positions, error) {
+	p = p.beside()
 	records, b, err := p.readRecords(ctx)
 	if err != nil {
 		return nil, err
@@ -64,6 +70,7 @@ func (p *Processor) ShowPositions(ctx context.Context) ([]Positions, error) {
 // position. It is one transaction that writes a task record with the topics' present ids, and the
 // only way past a halt. Offsets lie within the log; -1 is its start, -2 its end.
 func (p *Processor) SetPositions(ctx context.Context, partition int32, next map[string]int64) error {
+	p = p.beside()
 	records, b, err := p.readRecords(ctx)
 	if err != nil {
 		return err
