@@ -80,7 +80,7 @@ func (p *Processor) fence(ctx context.Context, topic string, partitions []int32)
 
 // members returns the client ids of the group's members; a group that is not there has none.
 func (p *Processor) members(ctx context.Context) (map[string]bool, error) {
-	group := p.c.Prefix.Name("processor")
+	group := p.group()
 	described, err := p.admin.DescribeGroups(ctx, group)
 	if err == nil {
 		err = described[group].Err

@@ -142,8 +142,11 @@ func (l *lane) command(r *kgo.Record) (state.Outcome, *topics.Reject, error) {
 }
 
 // fetchError halts the task whose input can't be read on, and logs the rest: the client tries again.
-// It returns faults of the state.
+// It returns faults of the state, and what ends the session.
 func (l *lane) fetchError(topic string, partition int32, err error) error {
+	if ended := groupError(err); ended != nil {
+		return ended
+	}
 	var lost *kgo.ErrDataLoss
 	t, input := l.tasks[partition], l.input(topic)
 	switch {

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"stocksync/state"
@@ -29,25 +27,34 @@ const (
 	// maxFenced in fencedWindow means that two processes share an INSTANCE_ID.
 	maxFenced    = 3
 	fencedWindow = time.Minute
+	// leaveTimeout: a group that is not told finds out after the session timeout.
+	leaveTimeout = 2 * time.Second
 )
 
 // errSession reports that the session can't go on: the outcome of its transaction is not known, or
 // it is fenced. A new one is made; the replay tells what became of the transaction.
 var errSession = errors.New("transaction session ended")
 
+// errSlow reports that a transaction took longer than its timeout: the broker ended it, and that looks
+// like the act of another producer.
+var errSlow = errors.New("the transaction took longer than its timeout")
+
 // errState reports a fault of the local state, which a new session would meet again.
 var errState = errors.New("local state")
 
 // lane is one group member with one transactional producer, and the tasks assigned to it.
 type lane struct {
-	p   *Processor
-	id  string // transactional id; fence finds the lane's client id by it
-	log *slog.Logger
+	p *Processor
+	// name is the lane's own among all of the installation, and stays over restarts: the transactional id,
+	// the static member's and the client's are made of it, so that fence finds one by the other.
+	name string
+	log  *slog.Logger
 
 	// Owned by run's goroutine.
 	session    *kgo.GroupTransactSession
 	tasks      map[int32]*task
 	restores   *restores // in progress; nil: none
+	member     string    // id that the group gave to the last session
 	lastCommit time.Time
 	records    int // folded since the last commit
 	maxRecords int // commit at the latest after so many; halved by an abort
@@ -59,14 +66,15 @@ type lane struct {
 }
 
 func newLane(p *Processor, i int) *lane {
-	id := p.c.Prefix.Name(p.c.InstanceID + "." + strconv.Itoa(i))
 	return &lane{
-		p: p, id: id, log: p.c.Log.With("lane", i), tasks: map[int32]*task{}, maxRecords: p.c.CommitMaxRecords,
+		p: p, name: p.c.InstanceID + "." + strconv.Itoa(i), log: p.c.Log.With("lane", i),
+		tasks: map[int32]*task{}, maxRecords: p.c.CommitMaxRecords,
 	}
 }
 
-// run runs one session after the other until ctx ends. An error stops the process.
+// run runs one session after the other until ctx ends, and leaves the group. An error stops the process.
 func (l *lane) run(ctx context.Context) error {
+	defer l.leaveGroup(ctx)
 	for ctx.Err() == nil {
 		err := l.runSession(ctx)
 		switch {
@@ -88,13 +96,14 @@ func (l *lane) run(ctx context.Context) error {
 	return nil
 }
 
-// runSession joins the group and works until ctx ends or the session does.
+// runSession joins the group, in the place of the session before, and works until ctx ends or the
+// session does.
 func (l *lane) runSession(ctx context.Context) (err error) {
 	l.events.reset()
 	if l.session, err = kgo.NewGroupTransactSession(l.sessionOpts()...); err != nil {
 		return fmt.Errorf("lane client: %w", err)
 	}
-	defer func() { err = errors.Join(err, l.leave()) }()
+	defer func() { err = errors.Join(err, l.endSession()) }()
 	// The client would ask for its producer id when it first produces, after the restore: a transaction
 	// that a predecessor left open under this id would keep the restore waiting for its timeout.
 	if _, _, err := l.session.Client().ProducerID(ctx); err != nil {
@@ -121,13 +130,14 @@ func (l *lane) runSession(ctx context.Context) (err error) {
 func (l *lane) sessionOpts() []kgo.Opt {
 	p := l.p
 	return append(p.clientOpts(),
-		kgo.ClientID(clientID(strings.TrimPrefix(l.id, string(p.c.Prefix)))),
-		kgo.TransactionalID(l.id),
+		kgo.ClientID(clientID(l.name)),
+		kgo.TransactionalID(p.c.Prefix.Name(l.name)),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytesFn(p.batchMaxBytes),
 		kgo.MaxBufferedRecords(4*p.c.CommitMaxRecords+1024),
-		kgo.ConsumerGroup(p.c.Prefix.Name("processor")),
+		kgo.ConsumerGroup(p.group()),
+		kgo.InstanceID(l.name),
 		kgo.ConsumeTopics(p.names[:]...),
 		kgo.Balancers(&balancer{instance: p.c.InstanceID, mutations: p.names[0], stored: p.store.Partitions}),
 		kgo.SessionTimeout(p.c.SessionTimeout),
@@ -188,12 +198,12 @@ func (l *lane) commit(ctx context.Context) error {
 	}
 	produced, err := l.produce(ctx, moved, began)
 	if err != nil {
-		return l.abort(ctx, err)
+		return l.abort(ctx, began, err)
 	}
 	l.p.crash("after flush, before offsets")
 	committed, err := l.session.End(l.withOffsets(ctx, moved), kgo.TryCommit)
 	if err != nil || !committed {
-		return l.abort(ctx, err)
+		return l.abort(ctx, began, err)
 	}
 	l.p.crash("EndTxn ok, before Pebble")
 	return l.committed(moved, produced, began)
@@ -221,11 +231,14 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 // abort drops the overlay of every task and replays the changelog's tail before anything is folded
 // again (P5): what looks like a failed commit may have been applied. With an error the session is
 // in a state that nobody knows, and ends.
-func (l *lane) abort(ctx context.Context, cause error) error {
+func (l *lane) abort(ctx context.Context, began time.Time, cause error) error {
 	l.p.metrics.commits.WithLabelValues("aborted").Inc()
 	l.log.Warn("transaction not committed", "cause", cause, "records", l.records)
 	l.maxRecords = max(1, l.maxRecords/2)
 	if cause != nil {
+		if l.p.c.Now().Sub(began) >= transactionTimeout {
+			cause = fmt.Errorf("%w: %w", errSlow, cause)
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
 		defer cancel()
 		_, err := l.session.End(ctx, kgo.TryAbort)
@@ -263,35 +276,4 @@ func (l *lane) settle(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// leave lets go of all tasks and leaves the group.
-func (l *lane) leave() error {
-	errs := []error{l.stopRestores()}
-	for _, t := range l.tasks {
-		errs = append(errs, l.release(t))
-	}
-	l.session.Close()
-	l.show()
-	return errors.Join(errs...)
-}
-
-// countFenced gives up when another process keeps taking the transactional id away.
-func (l *lane) countFenced(err error) error {
-	if !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
-		return nil
-	}
-	now := l.p.c.Now()
-	recent := l.fenced[:0]
-	for _, at := range append(l.fenced, now) {
-		if now.Sub(at) < fencedWindow {
-			recent = append(recent, at)
-		}
-	}
-	l.fenced = recent
-	if len(recent) < maxFenced {
-		return nil
-	}
-	return fmt.Errorf("%w (%q): fenced %d times in %s; give each process a name of its own",
-		ErrFenced, l.p.c.InstanceID, len(recent), fencedWindow)
 }

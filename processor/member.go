@@ -1,0 +1,91 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A lane is a static member of the group: who starts again under its name takes its place at once. A
+// dynamic member would be a new one, and the group would hold up all members until it has given up the
+// dead one, a session timeout later: their commits wait for a rebalance to end. An instance that crashes
+// and is restarted again and again would stop all others.
+//
+// The client does not let a static member leave the group, so the lane does when it ends for good.
+
+// group is the name of the consumer group.
+func (p *Processor) group() string { return p.c.Prefix.Name("processor") }
+
+// endSession lets go of all tasks and closes the client. The member stays, for the next session.
+func (l *lane) endSession() error {
+	errs := []error{l.stopRestores()}
+	for _, t := range l.tasks {
+		errs = append(errs, l.release(t))
+	}
+	if member, generation := l.session.Client().GroupMetadata(); generation >= 0 {
+		l.member = member
+	}
+	l.session.Close()
+	l.show()
+	return errors.Join(errs...)
+}
+
+// leaveGroup tells the group that the lane's tasks are free. The member's id goes with it: if another
+// process has taken the lane's place, that one stays.
+func (l *lane) leaveGroup(ctx context.Context) {
+	if l.member == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = l.p.group()
+	member := kmsg.NewLeaveGroupRequestMember()
+	member.MemberID, member.InstanceID = l.member, &l.name
+	req.Members = append(req.Members, member)
+	resp, err := req.RequestWith(ctx, l.p.client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err == nil && len(resp.Members) > 0 {
+		err = kerr.ErrorForCode(resp.Members[0].ErrorCode)
+	}
+	if err != nil {
+		l.log.Warn("leave the group; it finds out by itself", "cause", err)
+	}
+}
+
+// countFenced gives up when another process keeps taking the lane's place.
+func (l *lane) countFenced(err error) error {
+	fenced := errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) ||
+		errors.Is(err, kerr.FencedInstanceID)
+	if !fenced || errors.Is(err, errSlow) {
+		return nil
+	}
+	now := l.p.c.Now()
+	recent := l.fenced[:0]
+	for _, at := range append(l.fenced, now) {
+		if now.Sub(at) < fencedWindow {
+			recent = append(recent, at)
+		}
+	}
+	l.fenced = recent
+	if len(recent) < maxFenced {
+		return nil
+	}
+	return fmt.Errorf("%w (%q): fenced %d times in %s; give each process a name of its own",
+		ErrFenced, l.p.c.InstanceID, len(recent), fencedWindow)
+}
+
+// groupError ends the session when the group refuses this member: the client would go on asking for ever.
+func groupError(err error) error {
+	var session *kgo.ErrGroupSession
+	if errors.As(err, &session) && errors.Is(err, kerr.FencedInstanceID) {
+		return fmt.Errorf("%w: %w", errSession, err)
+	}
+	return nil
+}
