@@ -20,14 +20,20 @@ const (
 	transactionTimeout = 5 * time.Second
 	// commitTimeout bounds produce, offsets and EndTxn together; a commit in flight outlives ctx.
 	commitTimeout = 10 * time.Second
+	// stopTimeout bounds what is in flight when the process is told to stop, and again its abort: with
+	// a broker that is gone a stop still ends within the 15 s that are promised.
+	stopTimeout = 3 * time.Second
 	// idlePoll bounds how long a lane without work goes without a look at its assignment.
 	idlePoll = 500 * time.Millisecond
-	// retryWait is the pause before a lane tries again with a new session.
-	retryWait = 250 * time.Millisecond
+	// retryWait is the pause before a lane tries again with a new session; it doubles with each that
+	// commits nothing, up to retryWaitMax, which is short beside the group's session timeout.
+	retryWait    = 250 * time.Millisecond
+	retryWaitMax = 2 * time.Second
 	// maxFenced in fencedWindow means that two processes share an INSTANCE_ID.
 	maxFenced    = 3
 	fencedWindow = time.Minute
-	// leaveTimeout: a group that is not told finds out after the session timeout.
+	// leaveTimeout bounds what is said to the group at the end of a session, and again at the end of all:
+	// a group that is not told finds out after the session timeout.
 	leaveTimeout = 2 * time.Second
 )
 
@@ -56,6 +62,7 @@ type lane struct {
 	restores   *restores // in progress; nil: none
 	member     string    // id that the group gave to the last session
 	lastCommit time.Time
+	commits    int // over all sessions
 	records    int // folded since the last commit
 	maxRecords int // commit at the latest after so many; halved by an abort
 	fenced     []time.Time
@@ -75,7 +82,9 @@ func newLane(p *Processor, i int) *lane {
 // run runs one session after the other until ctx ends, and leaves the group. An error stops the process.
 func (l *lane) run(ctx context.Context) error {
 	defer l.leaveGroup(ctx)
+	wait := retryWait
 	for ctx.Err() == nil {
+		before := l.commits
 		err := l.runSession(ctx)
 		switch {
 		case err == nil || ctx.Err() != nil && errors.Is(err, errSession):
@@ -88,8 +97,11 @@ func (l *lane) run(ctx context.Context) error {
 		}
 		l.p.metrics.sessions.Inc()
 		l.log.Warn("starting a new session", "cause", err)
+		if wait = min(2*wait, retryWaitMax); l.commits != before {
+			wait = retryWait
+		}
 		select {
-		case <-time.After(retryWait):
+		case <-time.After(wait):
 		case <-ctx.Done():
 		}
 	}
@@ -100,10 +112,12 @@ func (l *lane) run(ctx context.Context) error {
 // session does.
 func (l *lane) runSession(ctx context.Context) (err error) {
 	l.events.reset()
-	if l.session, err = kgo.NewGroupTransactSession(l.sessionOpts()...); err != nil {
+	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	if l.session, err = kgo.NewGroupTransactSession(append(l.sessionOpts(), kgo.WithContext(alive))...); err != nil {
 		return fmt.Errorf("lane client: %w", err)
 	}
-	defer func() { err = errors.Join(err, l.endSession()) }()
+	defer func() { err = errors.Join(err, l.endSession(kill)) }()
 	// The client would ask for its producer id when it first produces, after the restore: a transaction
 	// that a predecessor left open under this id would keep the restore waiting for its timeout.
 	if _, _, err := l.session.Client().ProducerID(ctx); err != nil {
@@ -188,7 +202,7 @@ func (l *lane) commit(ctx context.Context) error {
 		l.records = 0
 		return l.settle(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	flight, cancel := outlive(ctx, commitTimeout)
 	defer cancel()
 	began := l.p.c.Now()
 	l.events.takeRevoked() // the end of this transaction settles it
@@ -196,12 +210,12 @@ func (l *lane) commit(ctx context.Context) error {
 	if err := l.session.Begin(); err != nil {
 		return fmt.Errorf("%w: begin: %w", errSession, err)
 	}
-	produced, err := l.produce(ctx, moved, began)
+	produced, err := l.produce(flight, moved, began)
 	if err != nil {
 		return l.abort(ctx, began, err)
 	}
 	l.p.crash("after flush, before offsets")
-	committed, err := l.session.End(l.withOffsets(ctx, moved), kgo.TryCommit)
+	committed, err := l.session.End(l.withOffsets(flight, moved), kgo.TryCommit)
 	if err != nil || !committed {
 		return l.abort(ctx, began, err)
 	}
@@ -223,6 +237,7 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 	l.p.metrics.commits.WithLabelValues("committed").Inc()
 	l.p.metrics.commitSeconds.Observe(now.Sub(began).Seconds())
 	l.lastCommit, l.records = now, 0
+	l.commits++
 	l.maxRecords = l.p.c.CommitMaxRecords
 	l.show()
 	return nil
@@ -239,7 +254,7 @@ func (l *lane) abort(ctx context.Context, began time.Time, cause error) error {
 		if l.p.c.Now().Sub(began) >= transactionTimeout {
 			cause = fmt.Errorf("%w: %w", errSlow, cause)
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
+		ctx, cancel := outlive(ctx, transactionTimeout)
 		defer cancel()
 		_, err := l.session.End(ctx, kgo.TryAbort)
 		return fmt.Errorf("%w: %w", errSession, errors.Join(cause, err))
@@ -256,13 +271,27 @@ func (l *lane) abort(ctx context.Context, began time.Time, cause error) error {
 	return l.restore(ctx)
 }
 
+// outlive returns a context for what has to end in order: it goes on for d, and for no longer than
+// stopTimeout after the end of ctx.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	flight, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(stopTimeout):
+			cancel()
+		case <-flight.Done():
+		}
+	})
+	return flight, func() { stop(); cancel() }
+}
+
 // settle ends an empty transaction after a revocation: until one ends, the session would skip the
 // callback of the next revocation, and abort the next commit.
 func (l *lane) settle(ctx context.Context) error {
 	if !l.events.takeRevoked() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	ctx, cancel := outlive(ctx, commitTimeout)
 	defer cancel()
 	if err := l.session.Begin(); err != nil {
 		return fmt.Errorf("%w: begin: %w", errSession, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,8 +21,9 @@ import (
 // group is the name of the consumer group.
 func (p *Processor) group() string { return p.c.Prefix.Name("processor") }
 
-// endSession lets go of all tasks and closes the client. The member stays, for the next session.
-func (l *lane) endSession() error {
+// endSession lets go of all tasks and closes the client, which is killed when it waits for a broker. The
+// member stays, for the next session.
+func (l *lane) endSession(kill func()) error {
 	errs := []error{l.stopRestores()}
 	for _, t := range l.tasks {
 		errs = append(errs, l.release(t))
@@ -29,7 +31,9 @@ func (l *lane) endSession() error {
 	if member, generation := l.session.Client().GroupMetadata(); generation >= 0 {
 		l.member = member
 	}
+	late := time.AfterFunc(leaveTimeout, kill)
 	l.session.Close()
+	late.Stop()
 	l.show()
 	return errors.Join(errs...)
 }
