@@ -31,6 +31,9 @@ func (l *lane) assignment() map[int32]bool {
 // sync brings the lane's tasks in line with the assignment: lost tasks go with their overlay, new
 // ones are restored, restored ones start.
 func (l *lane) sync(ctx context.Context) error {
+	if l.events.takeRejoin() {
+		l.session.Client().ForceRebalance()
+	}
 	gained := l.events.take()
 	assigned := l.assignment()
 	changed := false

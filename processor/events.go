@@ -17,6 +17,7 @@ type events struct {
 	joined  bool           // the group has assigned something, or nothing, since the session began
 	awaited map[int32]bool // assigned, and the lane has no task yet
 	group   map[string]map[int32]int64
+	rejoin  bool // the group is to balance anew
 	wake    context.CancelFunc
 	due     bool // something happened since the last take
 }
@@ -25,7 +26,7 @@ func (e *events) reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.gained, e.lost, e.awaited = map[int32]bool{}, map[int32]bool{}, map[int32]bool{}
-	e.revoked, e.joined, e.group, e.due = false, false, nil, false
+	e.revoked, e.joined, e.rejoin, e.group, e.due = false, false, false, nil, false
 }
 
 // onWake names what ends the poll in progress.
@@ -56,6 +57,15 @@ func (e *events) take() map[int32]bool {
 	gained := e.gained
 	e.gained, e.due = map[int32]bool{}, false
 	return gained
+}
+
+// takeRejoin tells whether the lane is to join the group again.
+func (e *events) takeRejoin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	rejoin := e.rejoin
+	e.rejoin = false
+	return rejoin
 }
 
 func (e *events) takeRevoked() bool {

@@ -123,6 +123,7 @@ func (p *Processor) runLanes(ctx context.Context) error {
 	var wg, lanes sync.WaitGroup
 	lanes.Add(p.c.Workers)
 	wg.Go(func() { p.watchLag(ctx) })
+	wg.Go(func() { p.watchOrphans(ctx) })
 	errs := make([]error, p.c.Workers)
 	for i := range p.c.Workers {
 		l := newLane(p, i)
