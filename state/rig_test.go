@@ -252,6 +252,7 @@ func (r *rig) left() bool {
 // prepare produces the overlay's transaction; committed tells whether readers will see it.
 func (r *rig) prepare(committed bool) (last int64, outputs []state.Output) {
 	r.task.Prepare(r.now, func(o state.Output) {
+		o.Key, o.Value, o.Revision = bytes.Clone(o.Key), bytes.Clone(o.Value), bytes.Clone(o.Revision)
 		outputs = append(outputs, o)
 		if o.Kind != state.ToChangelog {
 			return
