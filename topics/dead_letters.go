@@ -1,6 +1,7 @@
 package topics
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,7 +83,7 @@ func DeadLetter(r *kgo.Record, topic string, partition int32, why *Reject) *kgo.
 	if dropped := len(headers) - len(kept); dropped > 0 {
 		own = append(own, intHeader(HeaderHeadersDropped, int64(dropped)))
 	}
-	letter.Headers = append(kept[:len(kept):len(kept)], own...)
+	letter.Headers = append(slices.Clip(kept), own...)
 	return letter
 }
 

@@ -82,7 +82,8 @@ func Definitions() []Definition {
 		{Changelog, PartitionsSKU, CleanupCompact, "internal", with(compacted, settingMaxBytes, large), true},
 		{
 			DeadLetters, PartitionsSKU, CleanupDelete, "original key",
-			map[string]string{settingRetention: millis(month), settingMaxBytes: large}, false,
+			map[string]string{settingRetention: millis(month), settingMaxBytes: large},
+			false,
 		},
 		{Items, PartitionsSink, CleanupCompact, "SKU", maps.Clone(compacted), false},
 		{Stores, PartitionsSink, CleanupCompact, "store id", maps.Clone(compacted), false},
@@ -91,7 +92,8 @@ func Definitions() []Definition {
 		{SyncStatusTopic, PartitionsSink, CleanupCompact, "store|sku", maps.Clone(lagging), false},
 		{
 			SyncLogTopic, PartitionsSink, CleanupDelete, "store|sku",
-			map[string]string{settingRetention: millis(month)}, false,
+			map[string]string{settingRetention: millis(month)},
+			false,
 		},
 		{AuditTopic, PartitionsOne, CleanupDelete, "actor", map[string]string{settingRetention: millis(year)}, false},
 	}

@@ -19,7 +19,7 @@ func DecodeOrderInFull(key, value []byte, maxBytes int, into *Order) *Reject {
 // IsFlat tells whether the flat scanner alone reads value.
 func IsFlat(value []byte) bool {
 	s := flatScanner{data: value}
-	for s.next() { //nolint:revive // all of the work is in next
+	for s.next() { // all of the work is in next
 	}
 	return s.plain
 }

@@ -55,7 +55,7 @@ func Forward(r *kgo.Record, partition int32) *kgo.Record {
 		Partition: partition,
 		Key:       r.Key,
 		Value:     r.Value,
-		Headers:   append(kept[:len(kept):len(kept)], own...),
+		Headers:   append(slices.Clip(kept), own...),
 	}
 }
 

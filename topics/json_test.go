@@ -111,7 +111,8 @@ var badRecords = []badRecord{
 	{
 		topics.Listings, "targets",
 		`[{"product_id":"1","promos":[{"kind":"lock","from":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}]}]`,
-		[]string{"targets/0/promos/0/until: 2026-01-01T00:00:00Z", "before from 2026-01-02T00:00:00Z"}, true,
+		[]string{"targets/0/promos/0/until: 2026-01-01T00:00:00Z", "before from 2026-01-02T00:00:00Z"},
+		true,
 	},
 
 	{topics.SyncStatusTopic, "state", `"lost"`, []string{`state: "lost"`, "synced, pending"}, false},

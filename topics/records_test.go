@@ -264,3 +264,16 @@ func TestRecords_KeysNameWhatTheyAreAbout(t *testing.T) {
 		}
 	}
 }
+
+// Ensure a record inside another value is written as it is by itself.
+func TestRecords_MarshalAsTheyAppend(t *testing.T) {
+	for _, c := range codecs {
+		got, err := json.Marshal(full[c.base])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := c.encode(full[c.base]); !reflect.DeepEqual(said(got), said(want)) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

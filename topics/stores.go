@@ -28,7 +28,7 @@ type Store struct {
 	Mode                 StoreMode       `json:"mode,omitzero"` // DecodeStore reads absent as ModeLive
 	DisableStockUpdate   bool            `json:"disable_stock_update"`
 	DisabledUntil        Time            `json:"disabled_until"`
-	Warehouses           []string        `json:"warehouses"` // AllWarehouses = all but the excluded; empty = nothing is sent
+	Warehouses           []string        `json:"warehouses"` // AllWarehouses = all but the excluded; empty = none
 	ExcludeWarehouses    []string        `json:"exclude_warehouses"`
 	Locations            []StoreLocation `json:"locations"`
 	Buffer               *Quantity       `json:"buffer"`  // default 0; negative is a backorder allowance

@@ -50,7 +50,7 @@ func ParseTime(s string) (Time, error) {
 	hour, ok4 := twoDigits(s[11:13], 0, 23)
 	minute, ok5 := twoDigits(s[14:16], 0, 59)
 	second, ok6 := twoDigits(s[17:19], 0, 59)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) || day > daysIn(year, month) {
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || day > daysIn(year, month) {
 		return 0, ErrTimeSyntax
 	}
 	micros, rest, ok := fraction(s[19:])
