@@ -9,9 +9,9 @@ import (
 
 // Ensure each byte is met alike wherever it stands: the scanner looks at eight at a time.
 func TestScanner_MeetsEachByteAsTheFullReaderDoes(t *testing.T) {
-	for at := range 18 {
+	for at := range 9 {
 		for b := range 256 {
-			text := strings.Repeat("x", at) + string([]byte{byte(b)}) + strings.Repeat("x", 17-at)
+			text := strings.Repeat("x", at) + string([]byte{byte(b)}) + strings.Repeat("x", 9)
 			for _, value := range []string{
 				mutation("note", `"`+text+`"`), mutation(text, "1"), mutation()[:at+8] + string([]byte{byte(b)}) + mutation()[at+8:],
 			} {
