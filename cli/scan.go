@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -23,24 +25,45 @@ var errStalled = errors.New("no answer")
 // scan reads a topic as far as it is committed at this moment, and calls each with every record, in order
 // within a partition. Partitions are all, or those given. Records are valid after the call.
 func (c *call) scan(ctx context.Context, topic string, each func(*kgo.Record) error, only ...int32) error {
-	cl, err := c.client(
+	cl, err := c.reader()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	starts, ends, err := bounds(ctx, kadm.NewClient(cl), topic, only)
+	if err != nil {
+		return err
+	}
+	return scanSpan(ctx, cl, topic, starts, ends, each)
+}
+
+// reader returns a client that reads what is committed. The caller closes it.
+func (c *call) reader() (*kgo.Client, error) {
+	return c.client(
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // the last offset is often a transaction's marker
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxWait(scanWait),
 	)
-	if err != nil {
-		return err
+}
+
+// scanSpan reads each partition of a topic from its start to its end, which is its committed end or below. The
+// client has not read before.
+func scanSpan(
+	ctx context.Context, cl *kgo.Client, topic string, starts, ends map[int32]int64, each func(*kgo.Record) error,
+) error {
+	from := map[int32]kgo.Offset{}
+	ends = maps.Clone(ends)
+	for p, end := range ends {
+		if starts[p] < end {
+			from[p] = kgo.NewOffset().At(starts[p])
+		} else {
+			delete(ends, p)
+		}
 	}
-	defer cl.Close()
-	ends, starts, err := bounds(ctx, kadm.NewClient(cl), topic, only)
-	if err != nil {
-		return err
+	if len(ends) > 0 {
+		cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: from})
 	}
-	if len(starts) == 0 {
-		return nil
-	}
-	cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: starts})
 	for len(ends) > 0 {
 		if err := scanPoll(ctx, cl, ends, each); err != nil {
 			return fmt.Errorf("read %s: %w", topic, err)
@@ -49,39 +72,39 @@ func (c *call) scan(ctx context.Context, topic string, each func(*kgo.Record) er
 	return nil
 }
 
-// bounds returns where each partition with records ends, as far as it is committed, and where it starts.
-func bounds(ctx context.Context, adm *kadm.Client, topic string, only []int32) (
-	ends map[int32]int64, starts map[int32]kgo.Offset, err error,
-) {
+// bounds returns where each partition starts, and where it ends as far as it is committed.
+func bounds(ctx context.Context, adm *kadm.Client, topic string, only []int32) (starts, ends map[int32]int64, err error) {
 	if _, err := partitionsOf(ctx, adm, topic); err != nil {
 		return nil, nil, err
 	}
-	first, err := adm.ListStartOffsets(ctx, topic)
+	if starts, err = offsetsOf(ctx, topic, "start", adm.ListStartOffsets); err != nil {
+		return nil, nil, err
+	}
+	if ends, err = offsetsOf(ctx, topic, "end", adm.ListCommittedOffsets); err != nil {
+		return nil, nil, err
+	}
+	if len(only) > 0 {
+		maps.DeleteFunc(ends, func(p int32, _ int64) bool { return !slices.Contains(only, p) })
+	}
+	return starts, ends, nil
+}
+
+// offsetsOf returns one offset for each partition of a topic.
+func offsetsOf(
+	ctx context.Context, topic, what string, list func(context.Context, ...string) (kadm.ListedOffsets, error),
+) (map[int32]int64, error) {
+	listed, err := list(ctx, topic)
 	if err == nil {
-		err = first.Error()
+		err = listed.Error()
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("look up the start of %s: %w", topic, err)
+		return nil, fmt.Errorf("look up the %s of %s: %w", what, topic, err)
 	}
-	last, err := adm.ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = last.Error()
+	offsets := map[int32]int64{}
+	for p, o := range listed[topic] {
+		offsets[p] = o.Offset
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("look up the end of %s: %w", topic, err)
-	}
-	wanted := map[int32]bool{}
-	for _, p := range only {
-		wanted[p] = true
-	}
-	ends, starts = map[int32]int64{}, map[int32]kgo.Offset{}
-	for p, end := range last[topic] {
-		start := first[topic][p].Offset
-		if start < end.Offset && (len(only) == 0 || wanted[p]) {
-			ends[p], starts[p] = end.Offset, kgo.NewOffset().At(start)
-		}
-	}
-	return ends, starts, nil
+	return offsets, nil
 }
 
 // scanPoll reads once and takes the partitions that reached their end out of ends.
@@ -112,6 +135,7 @@ func scanPoll(ctx context.Context, cl *kgo.Client, ends map[int32]int64, each fu
 			}
 			if r.Offset+1 >= end {
 				delete(ends, r.Partition)
+				cl.PauseFetchPartitions(map[string][]int32{r.Topic: {r.Partition}}) // others may have far to go
 			}
 		}
 	})

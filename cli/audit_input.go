@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"stocksync/state"
+	"stocksync/topics"
+)
+
+// auditInput is a valid record of an input that the changelog has folded, refused or passed on.
+type auditInput struct {
+	at       auditPlace
+	origin   auditPlace // its first place: another one than at when it was forwarded
+	hops     int
+	time     topics.Time // the broker's
+	mutation *topics.Mutation
+	order    *topics.Order
+	passed   bool // forwarded from here
+}
+
+// takeInput puts a valid record into the scratch and checks an invalid one at once: its dead letter is all there
+// is of it.
+func (a *auditor) takeInput(input int, r *kgo.Record) error {
+	log := a.logs[input][r.Partition]
+	log.saw(r)
+	in := auditInput{at: auditPlace{input, r.Partition, r.Offset}, time: topics.TimeOf(r.Timestamp)}
+	origin := topics.OriginOf(r)
+	in.origin, in.hops = auditPlace{input, origin.Partition, origin.Offset}, origin.Hops
+	if in.hops > 0 { // also one that is not folded yet: it shows that its source was passed on
+		if err := a.scratch.Put(in.copyKey(in.hops), nil); err != nil {
+			return err
+		}
+	}
+	if r.Offset >= log.next {
+		a.report.NotFolded++
+		return nil
+	}
+	log.folded++
+	a.report.Inputs++
+	if a.sku != "" && string(r.Key) != a.sku {
+		return nil
+	}
+	if reject := in.decode(r.Key, r.Value); reject != nil {
+		return a.checkRejected(&in, r, reject)
+	}
+	return a.scratch.Put(in.at.append(auditKey(r.Key, auditInputRecord)), in.append(nil, r.Value))
+}
+
+// decode reads the record, of any size: MAX_RECORD_BYTES is the processor's to judge.
+func (in *auditInput) decode(key, value []byte) *topics.Reject {
+	if in.at.input == state.InputMutations {
+		in.mutation = &topics.Mutation{}
+		return topics.DecodeMutation(key, value, 0, in.mutation)
+	}
+	in.order = &topics.Order{}
+	return topics.DecodeOrder(key, value, 0, in.order)
+}
+
+// append appends what readAuditInput reads.
+func (in *auditInput) append(b, value []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(in.time))
+	b = in.origin.append(append(b, byte(in.hops)))
+	return append(b, value...)
+}
+
+// readAuditInput reads a record that was valid when it was put in.
+func readAuditInput(sku string, at auditPlace, b []byte) (*auditInput, error) {
+	in := &auditInput{
+		at: at, time: topics.Time(binary.BigEndian.Uint64(b)), hops: int(b[8]), origin: readAuditPlace(b[9:]),
+	}
+	if reject := in.decode([]byte(sku), b[9+auditPlaceBytes:]); reject != nil {
+		return nil, fmt.Errorf("read scratch: %w", reject)
+	}
+	return in, nil
+}
+
+// copyKey is where the copy that was forwarded as the nth is noted.
+func (in *auditInput) copyKey(n int) []byte {
+	return append(in.origin.append(auditKey(nil, auditCopy)), byte(n))
+}
+
+// checkRejected holds a record that no processor can fold against the dead letters.
+func (a *auditor) checkRejected(in *auditInput, r *kgo.Record, want *topics.Reject) error {
+	var letters []topics.Reason
+	err := a.scratch.Each(in.origin.append(auditKey(nil, auditLetter)), func(_, reason []byte) error {
+		letters = append(letters, topics.Reason(reason))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d := AuditDifference{
+		Check: CheckDeadLetters, What: "record", Want: string(want.Reason), Evidence: a.evidenceOf(in.at),
+	}
+	if len(r.Key) <= 200 && utf8.Valid(r.Key) && mayBeSKU(r.Key) {
+		d.SKU = string(r.Key)
+	}
+	switch {
+	case len(letters) == 0 && !a.lettersReach(in):
+		a.skip(1, "refused records against the dead letters", lettersGone)
+	case len(letters) == 0:
+		d.Got = "no dead letter"
+		a.differ(d)
+	case letters[0] != want.Reason && letters[0] != topics.ReasonOversized:
+		d.Got = string(letters[0])
+		a.differ(d)
+	case len(letters) > 1:
+		d.Got = fmt.Sprintf("%d dead letters", len(letters))
+		a.differ(d)
+	}
+	return nil
+}
+
+const (
+	lettersGone = "the dead letters of their time are gone"
+	// lettersSlack is how far the clocks of brokers and processors may be apart.
+	lettersSlack = time.Minute
+)
+
+// lettersReach tells whether a dead letter of an input record would still be there.
+func (a *auditor) lettersReach(in *auditInput) bool {
+	log := a.letters[in.at.partition]
+	if log == nil || log.start == 0 {
+		return true
+	}
+	return !log.oldest.IsZero() && in.time > log.oldest+topics.Time(lettersSlack.Microseconds())
+}

@@ -1,0 +1,450 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"stocksync/state"
+	"stocksync/topics"
+)
+
+// claim is the version of a line that the inputs say is held: the highest one that was not refused, and of those
+// the first.
+type claim[T any] struct {
+	value T
+	in    *auditInput
+}
+
+// refold is what the inputs say of one SKU. It does not need their order: a version is held when it is the highest,
+// and what depends on the order of arrival has left a dead letter.
+type refold struct {
+	lines  map[string]claim[state.Line]
+	orders map[string]claim[state.OrderLine]
+	first  *auditInput // the first that counts
+	seen   bool        // the SKU's first event is among them
+	gross  uint64      // sum of all quantities, whatever their sign
+	names  int         // bytes of the names of warehouses and stores
+}
+
+// checkInputs holds what the changelog has of the SKU against the inputs.
+func (a *auditor) checkInputs() error {
+	if len(a.group.inputs) == 0 && len(a.group.parts) == 0 {
+		return nil // only dead letters, of a key that is no SKU
+	}
+	home := topics.PartitionOf([]byte(a.group.sku), a.partitions)
+	part := a.group.held(home)
+	var acc *state.Account
+	if part != nil {
+		acc = part.account
+	}
+	fold, err := a.refold(home, acc)
+	if err != nil {
+		return err
+	}
+	whole, why := a.whole(home, acc, fold)
+	a.checkRefused(acc, fold, whole)
+	if acc == nil {
+		if fold.first != nil {
+			a.missing(AuditDifference{
+				Check: CheckInputs, What: "SKU", SKU: a.group.sku, Got: "not in the changelog",
+				Want: "held", Evidence: a.evidenceOf(fold.first.at),
+			}, fold.first)
+		}
+		return nil
+	}
+	at := AuditDifference{
+		Check: CheckInputs, SKU: a.group.sku, Evidence: a.evidence(topics.Changelog, a.group.where(part), part.offset),
+	}
+	over := a.compareLines(at, acc, fold, whole)
+	if !whole {
+		a.skip(1, "SKUs wholly against the inputs", why)
+		return nil
+	}
+	a.report.SKUsFromInputs++
+	b := books{over: over}
+	for _, c := range fold.lines {
+		b.lines = append(b.lines, c.value)
+	}
+	for _, c := range fold.orders {
+		b.orders = append(b.orders, c.value)
+	}
+	collapsed := !acc.LineFrontier.At.IsZero() || !acc.OrderFrontier.IsZero()
+	a.compareSums(at, acc.Warehouses, b.add(acc.Policy), !collapsed)
+	return nil
+}
+
+// held returns the part of the SKU's home, or of another partition when that has none.
+func (g *auditGroup) held(home int32) *auditPart {
+	if p := g.parts[home]; p != nil && p.account != nil {
+		return p
+	}
+	for _, n := range slices.Sorted(maps.Keys(g.parts)) {
+		if g.parts[n].account != nil {
+			return g.parts[n]
+		}
+	}
+	return nil
+}
+
+// where returns the partition of a part.
+func (g *auditGroup) where(part *auditPart) int32 {
+	for n, p := range g.parts {
+		if p == part {
+			return n
+		}
+	}
+	return -1
+}
+
+// refold sorts out which input records count.
+func (a *auditor) refold(home int32, acc *state.Account) (*refold, error) {
+	f := &refold{lines: map[string]claim[state.Line]{}, orders: map[string]claim[state.OrderLine]{}}
+	for _, in := range a.group.inputs {
+		f.measure(in)
+		if in.at.partition != home {
+			passed, err := a.passedOn(in, home)
+			if err != nil {
+				return nil, err
+			}
+			if in.passed = passed; passed {
+				continue
+			}
+		} else if acc != nil && in.time == acc.FirstSeenAt {
+			f.seen = true
+		}
+		if len(a.group.letters[in.origin]) > 0 {
+			continue
+		}
+		if f.first == nil {
+			f.first = in
+		}
+		if m := in.mutation; m != nil && m.Kind != topics.KindTouch {
+			a.claimLine(f, in, lineOf(m))
+		} else if in.order != nil {
+			a.claimOrder(f, in, orderOf(in.order))
+		}
+	}
+	return f, nil
+}
+
+// passedOn tells whether a record in a partition that is not the SKU's home was forwarded. One that was not may have
+// been folded there, before partitions were added: then it counts like any other.
+func (a *auditor) passedOn(in *auditInput, home int32) (bool, error) {
+	found := false
+	err := a.scratch.Each(in.copyKey(in.hops+1), func(_, _ []byte) error {
+		found = true
+		return nil
+	})
+	if err != nil || found {
+		return found, err
+	}
+	if log := a.logs[in.at.input][home]; log != nil && log.open {
+		a.skip(1, "records on a wrong partition", "a producer's open transaction hides whether they were forwarded")
+		return true, nil
+	}
+	return false, nil
+}
+
+func (f *refold) measure(in *auditInput) {
+	add := func(q topics.Quantity, names ...string) {
+		n := uint64(max(q, -q))
+		if f.gross += n; f.gross < n {
+			f.gross = math.MaxUint64
+		}
+		for _, name := range names {
+			f.names += len(name)
+		}
+	}
+	if m := in.mutation; m != nil {
+		add(m.Qty, m.Warehouse)
+	}
+	if o := in.order; o != nil {
+		add(o.OrderedQty, o.Warehouse, o.Store)
+	}
+}
+
+func lineOf(m *topics.Mutation) state.Line {
+	return state.Line{
+		ID: m.LineID, Version: m.Version, Kind: m.Kind, Status: m.Status, IsReturn: m.IsReturn, Warehouse: m.Warehouse,
+		Qty: m.Qty, EffectiveAt: m.EffectiveAt, Seq: m.Seq, OrderLineID: m.OrderLineID,
+	}
+}
+
+func orderOf(o *topics.Order) state.OrderLine {
+	return state.OrderLine{
+		ID: o.OrderLineID, Version: o.Version, Arrived: true, Status: o.Status, Warehouse: o.Warehouse,
+		OrderedQty: o.OrderedQty, OrderedAt: o.OrderedAt, Store: o.Store,
+	}
+}
+
+func (a *auditor) claimLine(f *refold, in *auditInput, l state.Line) {
+	held, ok := f.lines[l.ID]
+	switch {
+	case !ok || l.Version > held.value.Version:
+		f.lines[l.ID] = claim[state.Line]{l, in}
+	case l.Version == held.value.Version && l != held.value:
+		a.conflict(in, "line "+l.ID, l.Version)
+	}
+}
+
+func (a *auditor) claimOrder(f *refold, in *auditInput, o state.OrderLine) {
+	held, ok := f.orders[o.ID]
+	switch {
+	case !ok || o.Version > held.value.Version:
+		f.orders[o.ID] = claim[state.OrderLine]{o, in}
+	case o.Version == held.value.Version && o != held.value:
+		a.conflict(in, "order line "+o.ID, o.Version)
+	}
+}
+
+// conflict notes a second record with a version that is held with other content and has no dead letter.
+func (a *auditor) conflict(in *auditInput, what string, version int64) {
+	a.missing(AuditDifference{
+		Check: CheckDeadLetters, What: fmt.Sprintf("%s version %d again, with other content", what, version),
+		SKU: a.group.sku, Got: "no dead letter", Want: string(topics.ReasonVersionConflict),
+		Evidence: a.evidenceOf(in.at),
+	}, in)
+}
+
+// missing notes that an input record left no trace, unless its dead letter may be gone.
+func (a *auditor) missing(d AuditDifference, in *auditInput) {
+	if !a.lettersReach(in) {
+		a.skip(1, "records that are neither held nor refused", lettersGone)
+		return
+	}
+	a.differ(d)
+}
+
+// whole tells whether the inputs hold everything that was ever folded of the SKU, or why not.
+func (a *auditor) whole(home int32, acc *state.Account, f *refold) (bool, string) {
+	why := ""
+	for _, m := range a.divisors { // partitions that it may have come to before some were added
+		why = cmp.Or(a.gaps[topics.PartitionOf([]byte(a.group.sku), m)], why)
+	}
+	if why == "" {
+		return true, ""
+	}
+	for input := range a.logs {
+		log := a.logs[input][home]
+		switch {
+		case log == nil || log.lost != "":
+			return false, why
+		case log.start > 0 && (acc == nil || log.oldest.IsZero() || acc.FirstSeenAt <= log.oldest):
+			return false, why
+		}
+	}
+	return acc != nil && f.seen, why
+}
+
+// lookForGaps finds the partitions whose inputs do not hold all that was folded.
+func (a *auditor) lookForGaps() {
+	for p := range a.tasks {
+		if why := a.incomplete(p); why != "" {
+			a.gaps[p] = why
+		}
+	}
+	for m := int32(1); m <= a.partitions; m++ {
+		if a.partitions%m == 0 {
+			a.divisors = append(a.divisors, m)
+		}
+	}
+}
+
+// incomplete says why the inputs of a partition do not hold all that its task has consumed; empty when they do.
+func (a *auditor) incomplete(partition int32) string {
+	var records int64
+	for input := range a.logs {
+		base, log := state.InputBases()[input], a.logs[input][partition]
+		switch {
+		case log == nil:
+			return fmt.Sprintf("%s/%d is not there", a.topic(base), partition)
+		case log.lost != "":
+			return log.lost
+		case log.start > 0:
+			return fmt.Sprintf("%s/%d starts at offset %d: retention took what was before", a.topic(base), partition, log.start)
+		}
+		records += log.folded
+	}
+	if n := a.tasks[partition].Counters.Consumed; n != records {
+		return fmt.Sprintf("task %d consumed %d records, and %d are there: a topic was made anew, or positions were set",
+			partition, n, records)
+	}
+	return ""
+}
+
+// compareLines holds the lines of the changelog against those of the inputs, and returns the order lines that
+// collapsed.
+func (a *auditor) compareLines(at AuditDifference, acc *state.Account, f *refold, whole bool) map[string]bool {
+	lines, orders := map[string]state.Line{}, map[string]state.OrderLine{}
+	for _, l := range acc.Lines {
+		lines[l.ID] = l
+		if _, ok := f.lines[l.ID]; whole && !ok {
+			a.extra(at, "line "+l.ID, l.Version)
+		}
+	}
+	for _, o := range acc.Orders {
+		if o.Arrived {
+			orders[o.ID] = o
+			if _, ok := f.orders[o.ID]; whole && !ok {
+				a.extra(at, "order line "+o.ID, o.Version)
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.lines)) {
+		want := f.lines[id]
+		got, ok := lines[id]
+		if !ok && comparePositions(positionOf(&want.value), acc.LineFrontier) <= 0 {
+			continue // collapsed
+		}
+		got.Reason, got.VoucherNo, got.ArrivedDay = "", "", 0
+		if a.compareVersion("line "+id, ok, got.Version, want.value.Version, want.in, whole) && got != want.value {
+			a.content("line "+id, lineText(&got), lineText(&want.value), want.in)
+		}
+	}
+	over := map[string]bool{}
+	for _, id := range slices.Sorted(maps.Keys(f.orders)) {
+		want := f.orders[id]
+		got, ok := orders[id]
+		if !ok && !acc.OrderFrontier.IsZero() && want.value.OrderedAt <= acc.OrderFrontier && f.isOver(&want.value, whole) {
+			over[id] = true
+			continue
+		}
+		got.OrderID, got.ChangedDay = "", 0
+		got.Delivered, got.Returned, got.Reserved, got.Taken = 0, 0, 0, 0
+		if a.compareVersion("order line "+id, ok, got.Version, want.value.Version, want.in, whole) && got != want.value {
+			a.content("order line "+id, orderText(&got), orderText(&want.value), want.in)
+		}
+	}
+	return over
+}
+
+// extra notes a line that no input record made.
+func (a *auditor) extra(at AuditDifference, what string, version int64) {
+	at.What, at.Got, at.Want = what, fmt.Sprintf("version %d", version), "not held: no input record has it"
+	a.differ(at)
+}
+
+// compareVersion compares which version is held, and tells whether it is the one that the inputs say.
+func (a *auditor) compareVersion(what string, held bool, got, want int64, in *auditInput, whole bool) bool {
+	d := AuditDifference{
+		Check: CheckInputs, What: what, SKU: a.group.sku, Got: fmt.Sprintf("version %d", got),
+		Want: fmt.Sprintf("version %d", want), Evidence: a.evidenceOf(in.at),
+	}
+	switch {
+	case !held:
+		d.Got = "not held"
+		a.missing(d, in)
+	case got < want:
+		a.missing(d, in)
+	case got > want && whole:
+		a.differ(d)
+	case got == want:
+		return true
+	}
+	return false
+}
+
+// content notes a line that is held with other content.
+func (a *auditor) content(what, got, want string, in *auditInput) {
+	a.missing(AuditDifference{
+		Check: CheckInputs, What: what, SKU: a.group.sku, Got: got, Want: want, Evidence: a.evidenceOf(in.at),
+	}, in)
+}
+
+func lineText(l *state.Line) string {
+	text := fmt.Sprintf("%s %s %s %s at %s seq %d", l.Status, l.Kind, l.Qty, l.Warehouse, l.EffectiveAt, l.Seq)
+	if l.OrderLineID != "" {
+		text += " of " + l.OrderLineID
+	}
+	if l.IsReturn {
+		text += " return"
+	}
+	return text
+}
+
+func orderText(o *state.OrderLine) string {
+	return fmt.Sprintf("%s %s %s at %s of store %q", o.Status, o.OrderedQty, o.Warehouse, o.OrderedAt, o.Store)
+}
+
+// isOver tells whether an order line may have collapsed: it is closed, or all of it was delivered. What was delivered
+// is known only where the inputs are whole.
+func (f *refold) isOver(o *state.OrderLine, whole bool) bool {
+	switch o.Status {
+	case topics.OrderClosed, topics.OrderCancelled, topics.OrderRemoved:
+		return true
+	case topics.OrderDraft, topics.OrderOpen, topics.OrderOnHold:
+	}
+	var delivered topics.Quantity
+	for _, c := range f.lines {
+		if l := &c.value; l.OrderLineID == o.ID && l.Status == topics.StatusPosted && !l.IsReturn {
+			delivered -= l.Qty
+		}
+	}
+	return !whole || delivered >= o.OrderedQty
+}
+
+// tooWideAtLeast is less than the names in any header that is too wide.
+const tooWideAtLeast = 32 << 10
+
+// checkRefused asks whether what arrival decided can be true.
+func (a *auditor) checkRefused(acc *state.Account, f *refold, whole bool) {
+	for _, in := range a.group.inputs {
+		letters := a.group.letters[in.origin]
+		if len(letters) == 0 || in.passed {
+			continue
+		}
+		d := AuditDifference{
+			Check: CheckDeadLetters, What: "record", SKU: a.group.sku, Got: string(letters[0]), Evidence: a.evidenceOf(in.at),
+		}
+		switch {
+		case len(letters) > 1:
+			d.Got, d.Want = fmt.Sprintf("%d dead letters", len(letters)), "one"
+		case a.plausible(letters[0], in, acc, f, whole):
+			continue
+		default:
+			d.Want = "folded: there is no reason to refuse it"
+		}
+		a.differ(d)
+	}
+}
+
+// plausible tells whether a valid record may have been refused for a reason.
+func (a *auditor) plausible(why topics.Reason, in *auditInput, acc *state.Account, f *refold, whole bool) bool {
+	switch why {
+	case topics.ReasonOversized:
+		return true // MAX_RECORD_BYTES is the processor's
+	case topics.ReasonMisrouted:
+		return in.hops >= topics.MaxHops
+	case topics.ReasonTooLate:
+		if in.order != nil {
+			return acc != nil && !acc.OrderFrontier.IsZero()
+		}
+		return acc != nil && !acc.LineFrontier.At.IsZero()
+	case topics.ReasonVersionConflict:
+		return !whole || f.hasVersion(a.group.inputs, in)
+	case topics.ReasonOverflow:
+		return !whole || f.gross > math.MaxInt64
+	case topics.ReasonSKUTooWide:
+		return !whole || f.names >= tooWideAtLeast
+	default:
+		return false // of a record that can't be read: this one can
+	}
+}
+
+// hasVersion tells whether another record has the version of this one, with other content.
+func (f *refold) hasVersion(inputs []*auditInput, in *auditInput) bool {
+	return slices.ContainsFunc(inputs, func(other *auditInput) bool {
+		switch {
+		case in.mutation != nil && other.mutation != nil:
+			x, y := lineOf(in.mutation), lineOf(other.mutation)
+			return x.ID == y.ID && x.Version == y.Version && x != y
+		case in.order != nil && other.order != nil:
+			x, y := orderOf(in.order), orderOf(other.order)
+			return x.ID == y.ID && x.Version == y.Version && x != y
+		}
+		return false
+	})
+}
