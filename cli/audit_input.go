@@ -36,15 +36,17 @@ func (a *auditor) takeInput(input int, r *kgo.Record) error {
 			return err
 		}
 	}
+	if r.Offset < log.next {
+		log.folded++
+	}
+	if a.sku != "" && string(r.Key) != a.sku {
+		return nil
+	}
 	if r.Offset >= log.next {
 		a.report.NotFolded++
 		return nil
 	}
-	log.folded++
 	a.report.Inputs++
-	if a.sku != "" && string(r.Key) != a.sku {
-		return nil
-	}
 	if reject := in.decode(r.Key, r.Value); reject != nil {
 		return a.checkRejected(&in, r, reject)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -24,9 +23,9 @@ type refold struct {
 	lines  map[string]claim[state.Line]
 	orders map[string]claim[state.OrderLine]
 	first  *auditInput // the first that counts
-	seen   bool        // the SKU's first event is among them
-	gross  uint64      // sum of all quantities, whatever their sign
-	names  int         // bytes of the names of warehouses and stores
+	reach  reach
+	gross  uint64 // sum of all quantities, whatever their sign
+	names  int    // bytes of the names of warehouses and stores
 }
 
 // checkInputs holds what the changelog has of the SKU against the inputs.
@@ -40,12 +39,11 @@ func (a *auditor) checkInputs() error {
 	if part != nil {
 		acc = part.account
 	}
-	fold, err := a.refold(home, acc)
+	fold, err := a.refold(home)
 	if err != nil {
 		return err
 	}
-	whole, why := a.whole(home, acc, fold)
-	a.checkRefused(acc, fold, whole)
+	a.checkRefused(acc, fold)
 	if acc == nil {
 		if fold.first != nil {
 			a.missing(AuditDifference{
@@ -58,9 +56,10 @@ func (a *auditor) checkInputs() error {
 	at := AuditDifference{
 		Check: CheckInputs, SKU: a.group.sku, Evidence: a.evidence(topics.Changelog, a.group.where(part), part.offset),
 	}
-	over := a.compareLines(at, acc, fold, whole)
-	if !whole {
-		a.skip(1, "SKUs wholly against the inputs", why)
+	over, matched := a.compareLines(at, acc, fold)
+	collapsed := !acc.LineFrontier.At.IsZero() || !acc.OrderFrontier.IsZero()
+	if fold.reach.why != "" && (collapsed || !matched) {
+		a.skip(1, "SKUs wholly against the inputs", fold.reach.why)
 		return nil
 	}
 	a.report.SKUsFromInputs++
@@ -71,7 +70,6 @@ func (a *auditor) checkInputs() error {
 	for _, c := range fold.orders {
 		b.orders = append(b.orders, c.value)
 	}
-	collapsed := !acc.LineFrontier.At.IsZero() || !acc.OrderFrontier.IsZero()
 	a.compareSums(at, acc.Warehouses, b.add(acc.Policy), !collapsed)
 	return nil
 }
@@ -100,8 +98,10 @@ func (g *auditGroup) where(part *auditPart) int32 {
 }
 
 // refold sorts out which input records count.
-func (a *auditor) refold(home int32, acc *state.Account) (*refold, error) {
-	f := &refold{lines: map[string]claim[state.Line]{}, orders: map[string]claim[state.OrderLine]{}}
+func (a *auditor) refold(home int32) (*refold, error) {
+	f := &refold{
+		lines: map[string]claim[state.Line]{}, orders: map[string]claim[state.OrderLine]{}, reach: a.reach(),
+	}
 	for _, in := range a.group.inputs {
 		f.measure(in)
 		if in.at.partition != home {
@@ -112,8 +112,6 @@ func (a *auditor) refold(home int32, acc *state.Account) (*refold, error) {
 			if in.passed = passed; passed {
 				continue
 			}
-		} else if acc != nil && in.time == acc.FirstSeenAt {
-			f.seen = true
 		}
 		if len(a.group.letters[in.origin]) > 0 {
 			continue
@@ -218,25 +216,30 @@ func (a *auditor) missing(d AuditDifference, in *auditInput) {
 	a.differ(d)
 }
 
-// whole tells whether the inputs hold everything that was ever folded of the SKU, or why not.
-func (a *auditor) whole(home int32, acc *state.Account, f *refold) (bool, string) {
-	why := ""
-	for _, m := range a.divisors { // partitions that it may have come to before some were added
-		why = cmp.Or(a.gaps[topics.PartitionOf([]byte(a.group.sku), m)], why)
-	}
-	if why == "" {
-		return true, ""
-	}
-	for input := range a.logs {
-		log := a.logs[input][home]
-		switch {
-		case log == nil || log.lost != "":
-			return false, why
-		case log.start > 0 && (acc == nil || log.oldest.IsZero() || acc.FirstSeenAt <= log.oldest):
-			return false, why
+// reach is how far the inputs of one SKU go back.
+type reach struct {
+	why  string   // they do not hold everything that was folded; empty: they do
+	from [2]int32 // of each input: the last UTC day of which something may be gone; -1: nothing is
+}
+
+// reach looks at the SKU's home, and at the partitions that it may have come to before some were added.
+func (a *auditor) reach() reach {
+	r := reach{from: [2]int32{-1, -1}}
+	for _, m := range a.divisors {
+		home := topics.PartitionOf([]byte(a.group.sku), m)
+		if a.gaps[home] == "" {
+			continue
+		}
+		r.why = a.gaps[home]
+		for input := range a.logs {
+			day := int32(math.MaxInt32)
+			if log := a.logs[input][home]; log != nil && log.lost == "" && !log.oldest.IsZero() {
+				day = log.oldest.UTCDay()
+			}
+			r.from[input] = max(r.from[input], day)
 		}
 	}
-	return acc != nil && f.seen, why
+	return r
 }
 
 // lookForGaps finds the partitions whose inputs do not hold all that was folded.
@@ -275,77 +278,102 @@ func (a *auditor) incomplete(partition int32) string {
 	return ""
 }
 
-// compareLines holds the lines of the changelog against those of the inputs, and returns the order lines that
+// compareLines holds the lines of the changelog against those of the inputs. It returns the order lines that
+// collapsed, and whether every line that is held was found in the inputs.
+func (a *auditor) compareLines(at AuditDifference, acc *state.Account, f *refold) (over map[string]bool, matched bool) {
+	matched = true
+	lines := map[string]bool{}
+	for i := range acc.Lines {
+		got := acc.Lines[i]
+		lines[got.ID] = true
+		want, ok := f.lines[got.ID]
+		same := a.compareVersion(at, version{"line " + got.ID, got.Version, got.ArrivedDay, state.InputMutations},
+			want.in, want.value.Version, f)
+		got.Reason, got.VoucherNo, got.ArrivedDay = "", "", 0
+		if same && got != want.value {
+			a.content("line "+got.ID, lineText(&got), lineText(&want.value), want.in)
+		}
+		matched = matched && ok && same
+	}
+	orders := map[string]bool{}
+	for i := range acc.Orders {
+		got := acc.Orders[i]
+		if !got.Arrived {
+			continue
+		}
+		orders[got.ID] = true
+		want, ok := f.orders[got.ID]
+		same := a.compareVersion(at, version{"order line " + got.ID, got.Version, got.ChangedDay, state.InputOrders},
+			want.in, want.value.Version, f)
+		got.OrderID, got.ChangedDay = "", 0
+		got.Delivered, got.Returned, got.Reserved, got.Taken = 0, 0, 0, 0
+		if same && got != want.value {
+			a.content("order line "+got.ID, orderText(&got), orderText(&want.value), want.in)
+		}
+		matched = matched && ok && same
+	}
+	return a.compareClaims(acc, f, lines, orders), matched
+}
+
+// compareClaims looks for what the inputs say and the changelog does not hold. It returns the order lines that
 // collapsed.
-func (a *auditor) compareLines(at AuditDifference, acc *state.Account, f *refold, whole bool) map[string]bool {
-	lines, orders := map[string]state.Line{}, map[string]state.OrderLine{}
-	for _, l := range acc.Lines {
-		lines[l.ID] = l
-		if _, ok := f.lines[l.ID]; whole && !ok {
-			a.extra(at, "line "+l.ID, l.Version)
-		}
-	}
-	for _, o := range acc.Orders {
-		if o.Arrived {
-			orders[o.ID] = o
-			if _, ok := f.orders[o.ID]; whole && !ok {
-				a.extra(at, "order line "+o.ID, o.Version)
-			}
-		}
-	}
+func (a *auditor) compareClaims(acc *state.Account, f *refold, lines, orders map[string]bool) map[string]bool {
+	notHeld := AuditDifference{Check: CheckInputs, SKU: acc.SKU, Got: "not held"}
 	for _, id := range slices.Sorted(maps.Keys(f.lines)) {
 		want := f.lines[id]
-		got, ok := lines[id]
-		if !ok && comparePositions(positionOf(&want.value), acc.LineFrontier) <= 0 {
-			continue // collapsed
+		if lines[id] || comparePositions(positionOf(&want.value), acc.LineFrontier) <= 0 {
+			continue // held, or collapsed
 		}
-		got.Reason, got.VoucherNo, got.ArrivedDay = "", "", 0
-		if a.compareVersion("line "+id, ok, got.Version, want.value.Version, want.in, whole) && got != want.value {
-			a.content("line "+id, lineText(&got), lineText(&want.value), want.in)
-		}
+		notHeld.What, notHeld.Want = "line "+id, versionText(want.value.Version)
+		notHeld.Evidence = a.evidenceOf(want.in.at)
+		a.missing(notHeld, want.in)
 	}
 	over := map[string]bool{}
 	for _, id := range slices.Sorted(maps.Keys(f.orders)) {
 		want := f.orders[id]
-		got, ok := orders[id]
-		if !ok && !acc.OrderFrontier.IsZero() && want.value.OrderedAt <= acc.OrderFrontier && f.isOver(&want.value, whole) {
+		if orders[id] {
+			continue
+		}
+		if !acc.OrderFrontier.IsZero() && want.value.OrderedAt <= acc.OrderFrontier && f.isOver(&want.value) {
 			over[id] = true
 			continue
 		}
-		got.OrderID, got.ChangedDay = "", 0
-		got.Delivered, got.Returned, got.Reserved, got.Taken = 0, 0, 0, 0
-		if a.compareVersion("order line "+id, ok, got.Version, want.value.Version, want.in, whole) && got != want.value {
-			a.content("order line "+id, orderText(&got), orderText(&want.value), want.in)
-		}
+		notHeld.What, notHeld.Want = "order line "+id, versionText(want.value.Version)
+		notHeld.Evidence = a.evidenceOf(want.in.at)
+		a.missing(notHeld, want.in)
 	}
 	return over
 }
 
-// extra notes a line that no input record made.
-func (a *auditor) extra(at AuditDifference, what string, version int64) {
-	at.What, at.Got, at.Want = what, fmt.Sprintf("version %d", version), "not held: no input record has it"
-	a.differ(at)
+// version is the version of a line that the changelog holds.
+type version struct {
+	what    string
+	version int64
+	day     int32 // when it came, UTC
+	input   int
 }
 
-// compareVersion compares which version is held, and tells whether it is the one that the inputs say.
-func (a *auditor) compareVersion(what string, held bool, got, want int64, in *auditInput, whole bool) bool {
-	d := AuditDifference{
-		Check: CheckInputs, What: what, SKU: a.group.sku, Got: fmt.Sprintf("version %d", got),
-		Want: fmt.Sprintf("version %d", want), Evidence: a.evidenceOf(in.at),
-	}
+// compareVersion compares the version that is held with the one that the inputs say, in; nil: they say none. It tells
+// whether they are the same.
+func (a *auditor) compareVersion(at AuditDifference, held version, in *auditInput, want int64, f *refold) bool {
+	at.What, at.Got, at.Want = held.what, versionText(held.version), versionText(want)
 	switch {
-	case !held:
-		d.Got = "not held"
-		a.missing(d, in)
-	case got < want:
-		a.missing(d, in)
-	case got > want && whole:
-		a.differ(d)
-	case got == want:
+	case in != nil && held.version == want:
 		return true
+	case in != nil && held.version < want:
+		at.Evidence = a.evidenceOf(in.at)
+		a.missing(at, in)
+	case held.day <= f.reach.from[held.input]: // its record may be gone
+	case in != nil:
+		a.differ(at)
+	default:
+		at.Want = "not held: no input record has it"
+		a.differ(at)
 	}
 	return false
 }
+
+func versionText(v int64) string { return fmt.Sprintf("version %d", v) }
 
 // content notes a line that is held with other content.
 func (a *auditor) content(what, got, want string, in *auditInput) {
@@ -371,7 +399,7 @@ func orderText(o *state.OrderLine) string {
 
 // isOver tells whether an order line may have collapsed: it is closed, or all of it was delivered. What was delivered
 // is known only where the inputs are whole.
-func (f *refold) isOver(o *state.OrderLine, whole bool) bool {
+func (f *refold) isOver(o *state.OrderLine) bool {
 	switch o.Status {
 	case topics.OrderClosed, topics.OrderCancelled, topics.OrderRemoved:
 		return true
@@ -383,14 +411,14 @@ func (f *refold) isOver(o *state.OrderLine, whole bool) bool {
 			delivered -= l.Qty
 		}
 	}
-	return !whole || delivered >= o.OrderedQty
+	return f.reach.why != "" || delivered >= o.OrderedQty
 }
 
 // tooWideAtLeast is less than the names in any header that is too wide.
 const tooWideAtLeast = 32 << 10
 
 // checkRefused asks whether what arrival decided can be true.
-func (a *auditor) checkRefused(acc *state.Account, f *refold, whole bool) {
+func (a *auditor) checkRefused(acc *state.Account, f *refold) {
 	for _, in := range a.group.inputs {
 		letters := a.group.letters[in.origin]
 		if len(letters) == 0 || in.passed {
@@ -402,7 +430,7 @@ func (a *auditor) checkRefused(acc *state.Account, f *refold, whole bool) {
 		switch {
 		case len(letters) > 1:
 			d.Got, d.Want = fmt.Sprintf("%d dead letters", len(letters)), "one"
-		case a.plausible(letters[0], in, acc, f, whole):
+		case a.plausible(letters[0], in, acc, f):
 			continue
 		default:
 			d.Want = "folded: there is no reason to refuse it"
@@ -412,7 +440,8 @@ func (a *auditor) checkRefused(acc *state.Account, f *refold, whole bool) {
 }
 
 // plausible tells whether a valid record may have been refused for a reason.
-func (a *auditor) plausible(why topics.Reason, in *auditInput, acc *state.Account, f *refold, whole bool) bool {
+func (a *auditor) plausible(why topics.Reason, in *auditInput, acc *state.Account, f *refold) bool {
+	whole := f.reach.why == ""
 	switch why {
 	case topics.ReasonOversized:
 		return true // MAX_RECORD_BYTES is the processor's
