@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -23,8 +24,7 @@ type auditInput struct {
 	passed   bool // forwarded from here
 }
 
-// takeInput puts a valid record into the scratch and checks an invalid one at once: its dead letter is all there
-// is of it.
+// takeInput puts a record into the scratch: a valid one with its SKU, an invalid one beside its dead letter.
 func (a *auditor) takeInput(input int, r *kgo.Record) error {
 	log := a.logs[input][r.Partition]
 	log.saw(r)
@@ -48,7 +48,10 @@ func (a *auditor) takeInput(input int, r *kgo.Record) error {
 	}
 	a.report.Inputs++
 	if reject := in.decode(r.Key, r.Value); reject != nil {
-		return a.checkRejected(&in, r, reject)
+		value := binary.BigEndian.AppendUint64(nil, uint64(in.time))
+		value = append(append(value, byte(len(reject.Reason))), reject.Reason...)
+		key := append(in.origin.append(auditKey(nil, auditLetter)), auditRejected)
+		return a.scratch.Put(in.at.append(key), append(value, shownKey(r.Key)...))
 	}
 	return a.scratch.Put(in.at.append(auditKey(r.Key, auditInputRecord)), in.append(nil, r.Value))
 }
@@ -86,36 +89,72 @@ func (in *auditInput) copyKey(n int) []byte {
 	return append(in.origin.append(auditKey(nil, auditCopy)), byte(n))
 }
 
-// checkRejected holds a record that no processor can fold against the dead letters.
-func (a *auditor) checkRejected(in *auditInput, r *kgo.Record, want *topics.Reject) error {
-	var letters []topics.Reason
-	err := a.scratch.Each(in.origin.append(auditKey(nil, auditLetter)), func(_, reason []byte) error {
-		letters = append(letters, topics.Reason(reason))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	d := AuditDifference{
-		Check: CheckDeadLetters, What: "record", Want: string(want.Reason), Evidence: a.evidenceOf(in.at),
-	}
-	if len(r.Key) <= 200 && utf8.Valid(r.Key) && mayBeSKU(r.Key) {
-		d.SKU = string(r.Key)
-	}
-	switch {
-	case len(letters) == 0 && !a.lettersReach(in):
-		a.skip(1, "refused records against the dead letters", lettersGone)
-	case len(letters) == 0:
-		d.Got = "no dead letter"
-		a.differ(d)
-	case letters[0] != want.Reason && letters[0] != topics.ReasonOversized:
-		d.Got = string(letters[0])
-		a.differ(d)
-	case len(letters) > 1:
-		d.Got = fmt.Sprintf("%d dead letters", len(letters))
-		a.differ(d)
+// shownKey is what of a record's key can be shown as a SKU.
+func shownKey(key []byte) []byte {
+	if len(key) <= 200 && utf8.Valid(key) && mayBeSKU(key) {
+		return key
 	}
 	return nil
+}
+
+// auditReject is a record that no processor can fold.
+type auditReject struct {
+	auditInput
+	sku    string
+	reason topics.Reason
+}
+
+func readAuditReject(at auditPlace, b []byte) *auditReject {
+	n := 9 + int(b[8])
+	r := &auditReject{sku: string(b[n:]), reason: topics.Reason(b[9:n])}
+	r.at, r.time = at, topics.Time(binary.BigEndian.Uint64(b))
+	return r
+}
+
+// checkRejects holds the records that no processor can fold against the dead letters, which follow them in the
+// scratch: a dead letter is all there is of them.
+func (a *auditor) checkRejects() error {
+	var origin auditPlace
+	var rejects []*auditReject
+	var letters []topics.Reason
+	err := a.scratch.Each(auditKey(nil, auditLetter), func(key, value []byte) error {
+		_, _, rest := splitAuditKey(key)
+		if at := readAuditPlace(rest); at != origin {
+			a.checkLetters(rejects, letters)
+			origin, rejects, letters = at, nil, nil
+		}
+		if rest = rest[auditPlaceBytes:]; rest[0] == auditRejected {
+			rejects = append(rejects, readAuditReject(readAuditPlace(rest[1:]), value))
+		} else {
+			letters = append(letters, topics.Reason(value))
+		}
+		return nil
+	})
+	a.checkLetters(rejects, letters)
+	return err
+}
+
+// checkLetters holds the invalid records of one origin, one but for a producer's own origin headers, against the
+// dead letters that name it.
+func (a *auditor) checkLetters(rejects []*auditReject, letters []topics.Reason) {
+	for i, r := range rejects {
+		d := AuditDifference{
+			Check: CheckDeadLetters, What: "record", SKU: r.sku, Want: string(r.reason), Evidence: a.evidenceOf(r.at),
+		}
+		switch {
+		case i >= len(letters) && !a.lettersReach(&r.auditInput):
+			a.skip(1, "refused records against the dead letters", lettersGone)
+		case i >= len(letters):
+			d.Got = "no dead letter"
+			a.differ(d)
+		case !slices.Contains(letters, r.reason) && !slices.Contains(letters, topics.ReasonOversized):
+			d.Got = string(letters[i]) // MAX_RECORD_BYTES, which decides about oversized, is the processor's
+			a.differ(d)
+		case i == 0 && len(letters) > len(rejects):
+			d.Got = fmt.Sprintf("%d dead letters", len(letters))
+			a.differ(d)
+		}
+	}
 }
 
 const (

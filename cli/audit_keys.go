@@ -15,9 +15,10 @@ import (
 //	sku 0x00 'd' origin letter               reason of a dead letter; letter: partition, offset
 //	sku 0x00 'i' place                       valid input record: auditInput
 //
-// and what is looked up by place comes before all SKUs:
+// and what goes by its place comes before all SKUs:
 //
-//	0x00 'd' origin letter                   reason of a dead letter
+//	0x00 'd' origin 'i' place                input record that can't be folded: auditReject
+//	0x00 'd' origin 'l' letter               reason of a dead letter
 //	0x00 'f' origin hops                     a forwarded copy is there
 //
 // Numbers are big endian; a place is input, partition, offset.
@@ -27,6 +28,8 @@ const (
 	auditLetter       = 'd'
 	auditInputRecord  = 'i'
 	auditCopy         = 'f'
+	auditRejected     = 'i'
+	auditRefused      = 'l'
 )
 
 // auditPlace is where an input record stands.
@@ -53,19 +56,16 @@ func readAuditPlace(b []byte) auditPlace {
 	}
 }
 
-// auditKey starts a key of a SKU, or with an empty one a key that is looked up.
+// auditKey starts a key of a SKU, or with an empty one a key that goes by its place.
 func auditKey(sku []byte, kind byte) []byte {
 	key := make([]byte, 0, len(sku)+2+2*auditPlaceBytes)
 	return append(append(key, sku...), 0, kind)
 }
 
-// splitAuditKey takes a key of a SKU apart; ok is false for one that is looked up.
-func splitAuditKey(key []byte) (sku []byte, kind byte, rest []byte, ok bool) {
+// splitAuditKey takes a key apart; sku is empty for one that goes by its place.
+func splitAuditKey(key []byte) (sku []byte, kind byte, rest []byte) {
 	n := bytes.IndexByte(key, 0)
-	if n <= 0 || n+1 >= len(key) {
-		return nil, 0, nil, false
-	}
-	return key[:n], key[n+1], key[n+2:], true
+	return key[:n], key[n+1], key[n+2:]
 }
 
 // mayBeSKU tells whether a key can be a SKU at all.

@@ -114,6 +114,9 @@ func (c *call) runAudit(ctx context.Context, o auditOptions) (_ *AuditReport, er
 		}
 	}
 	a.finish()
+	if r := a.report; a.sku != "" && r.SKUs+r.Inputs+r.NotFolded+r.Found == 0 {
+		return nil, fmt.Errorf("%s: %w", a.sku, errUnknownSKU)
+	}
 	return a.report, nil
 }
 
@@ -331,7 +334,7 @@ func (a *auditor) readLetters(ctx context.Context) error {
 		if !ok {
 			return nil // a command: it changes no stock
 		}
-		rest := auditPlace{input, letter.Origin.Partition, letter.Origin.Offset}.append(nil)
+		rest := append(auditPlace{input, letter.Origin.Partition, letter.Origin.Offset}.append(nil), auditRefused)
 		rest = binary.BigEndian.AppendUint32(rest, uint32(r.Partition))
 		rest = binary.BigEndian.AppendUint64(rest, uint64(r.Offset))
 		if err := a.scratch.Put(append(auditKey(nil, auditLetter), rest...), []byte(letter.Reason)); err != nil {

@@ -31,11 +31,14 @@ type auditPart struct {
 	account *state.Account
 }
 
-// walk goes through the scratch SKU by SKU.
+// walk goes through the scratch: the records that belong to no SKU, then SKU by SKU.
 func (a *auditor) walk(ctx context.Context) error {
+	if err := a.checkRejects(); err != nil {
+		return err
+	}
 	err := a.scratch.Each(nil, func(key, value []byte) error {
-		sku, kind, rest, ok := splitAuditKey(key)
-		if !ok {
+		sku, kind, rest := splitAuditKey(key)
+		if len(sku) == 0 {
 			return nil
 		}
 		if a.group.sku != string(sku) {

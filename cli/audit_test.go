@@ -2,9 +2,10 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,163 +83,6 @@ func TestAudit_FindsNothingInAFaithfulFold(t *testing.T) {
 	})
 }
 
-// planter plants differences into an installation whose processor has stopped.
-type planter struct {
-	t      *testing.T
-	cfg    cli.Config
-	client *kgo.Client
-	all    map[string][]*kgo.Record // by topic, as the processor left them
-}
-
-func newPlanter(t *testing.T, c *testenv.Cluster, cfg cli.Config) *planter {
-	t.Helper()
-	p := &planter{t: t, cfg: cfg, client: c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner())), all: map[string][]*kgo.Record{}}
-	for _, base := range []string{topics.Changelog, topics.AvailabilityTopic, topics.Mutations} {
-		p.all[base] = records(t, c, cfg, base)
-	}
-	return p
-}
-
-// produce writes a record to a partition and returns its offset.
-func (p *planter) produce(base string, partition int32, key, value []byte, headers ...kgo.RecordHeader) int64 {
-	p.t.Helper()
-	r := &kgo.Record{Topic: p.cfg.TopicPrefix + base, Partition: partition, Key: key, Value: value, Headers: headers}
-	if err := p.client.ProduceSync(p.t.Context(), r).FirstErr(); err != nil {
-		p.t.Fatal(err)
-	}
-	return r.Offset
-}
-
-// chunk returns the last value of one chunk of a SKU.
-func (p *planter) chunk(sku string, number uint32) *kgo.Record {
-	p.t.Helper()
-	for _, r := range slices.Backward(p.all[topics.Changelog]) {
-		if state.IsTaskKey(r.Key) {
-			continue
-		}
-		if s, n, err := state.ParseChunkKey(r.Key); err == nil && string(s) == sku && n == number {
-			return r
-		}
-	}
-	p.t.Fatalf("%s has no chunk %d", sku, number)
-	return nil
-}
-
-// patch rewrites chunk 1 of a SKU, of which a sequence of bytes is replaced.
-func (p *planter) patch(sku, old, with string) {
-	p.t.Helper()
-	r := p.chunk(sku, 1)
-	if bytes.Count(r.Value, []byte(old)) != 1 {
-		p.t.Fatalf("%s: %q is %d times in %q", sku, old, bytes.Count(r.Value, []byte(old)), r.Value)
-	}
-	p.produce(topics.Changelog, r.Partition, r.Key, bytes.Replace(r.Value, []byte(old), []byte(with), 1))
-}
-
-// availability rewrites the availability record of a SKU; nil leaves a tombstone.
-func (p *planter) availability(sku string, change func(a *topics.Availability, r *kgo.Record)) {
-	p.t.Helper()
-	for _, r := range slices.Backward(p.all[topics.AvailabilityTopic]) {
-		if string(r.Key) != sku {
-			continue
-		}
-		a, err := topics.DecodeAvailability(r.Value)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		copied := *r
-		copied.Headers = slices.Clone(r.Headers)
-		if change != nil {
-			change(a, &copied)
-			copied.Value = a.AppendJSON(nil)
-		} else {
-			copied.Value = nil
-		}
-		p.produce(topics.AvailabilityTopic, r.Partition, r.Key, copied.Value, copied.Headers...)
-		return
-	}
-	p.t.Fatalf("%s has no availability", sku)
-}
-
-// pass moves a task past one more record of mutations, as if it had folded it.
-func (p *planter) pass(partition int32, offset int64, count func(*state.Counters)) {
-	p.t.Helper()
-	for i, r := range slices.Backward(p.all[topics.Changelog]) {
-		if !state.IsTaskKey(r.Key) || r.Partition != partition {
-			continue
-		}
-		record, err := state.DecodeTaskRecord(r.Value)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		record.Inputs[state.InputMutations].Next = offset + 1
-		record.Counters.Consumed++
-		count(&record.Counters)
-		next := *r
-		next.Value = record.Append(nil)
-		p.all[topics.Changelog][i] = &next
-		p.produce(topics.Changelog, partition, r.Key, next.Value)
-		return
-	}
-	p.t.Fatalf("partition %d has no task record", partition)
-}
-
-func duplicate(c *state.Counters) { c.Duplicate++ }
-
-// fold folds a mutation that no topic holds, and writes what the processor would have.
-func (p *planter) fold(m *topics.Mutation) {
-	p.t.Helper()
-	n := topics.PartitionOf([]byte(m.SKU), p.cfg.Partitions)
-	store, err := state.Open(state.Config{Dir: p.t.TempDir()})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer store.Close() //nolint:errcheck // the directory goes with the test
-	task, err := store.OpenTask(p.t.Context(), n, state.Policy{ReturnsReserve: true}, time.Now())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer task.Close() //nolint:errcheck // see above
-	var changes []state.Change
-	for _, r := range p.all[topics.Changelog] {
-		if r.Partition == n {
-			changes = append(changes, state.Change{Key: r.Key, Value: r.Value})
-		}
-	}
-	if err := task.Replay(changes, 1, time.Now()); err != nil {
-		p.t.Fatal(err)
-	}
-	if o, reject, err := task.Mutation(m, &state.Arrival{Time: topics.TimeOf(time.Now())}); o != state.Applied || err != nil {
-		p.t.Fatal(o, reject, err)
-	}
-	task.Prepare(time.Now(), func(o state.Output) {
-		switch {
-		case o.Kind == state.ToAvailability:
-			p.produce(topics.AvailabilityTopic, n, o.Key, o.Value, kgo.RecordHeader{Key: topics.HeaderRevision, Value: o.Revision})
-		case !state.IsTaskKey(o.Key):
-			p.produce(topics.Changelog, n, o.Key, o.Value)
-		}
-	})
-}
-
-// stockOf gives a SKU two ledger lines and two order lines, which fill its first chunk: in JKT 40 in, 3 of order
-// SO/1 out, so Actual 37; SO/1 of store web has 4 of 7 left, SO/2 of none 2: Reserved 6.
-func stockOf(t *testing.T, c *testenv.Cluster, cfg cli.Config, sku string) {
-	t.Helper()
-	line := func(id string, version int, more string) {
-		produce(t, c, cfg, topics.Mutations, sku, fmt.Sprintf(
-			`{"line_id":"%s/%s","version":%d,"sku":%q,"warehouse":"JKT","effective_at":"2026-01-31T08:00:00Z",%s}`, sku, id, version, sku, more))
-	}
-	order := func(id string, more string) {
-		produce(t, c, cfg, topics.Orders, sku, fmt.Sprintf(
-			`{"order_line_id":"%s/%s","version":1,"sku":%q,"warehouse":"JKT","status":"open","ordered_at":"2026-01-30T08:00:00Z","order_id":"SO",%s}`,
-			sku, id, sku, more))
-	}
-	line("in", 1, `"qty":40`)
-	line("out", 1, `"qty":-3,"order_line_id":"`+sku+`/SO/1"`)
-	order("SO/1", `"ordered_qty":7,"store":"web"`)
-	order("SO/2", `"ordered_qty":2`)
-}
-
 // The header's bytes of that stock: name and numbers of its warehouse, of which whole units are doubled twice.
 const (
 	jktActual   = "\x03JKT\x94\x01"
@@ -302,7 +146,7 @@ func TestAudit_NamesEachDifference(t *testing.T) {
 		},
 		"SKU-missing-chunk": {
 			func(p *planter, sku string) {
-				p.fold(&topics.Mutation{SKU: sku, LineID: sku + "/more", Version: 1, Warehouse: "JKT", EffectiveAt: 1})
+				p.fold(&topics.Mutation{SKU: sku, LineID: sku + "/more", Version: 1, Warehouse: "JKT", EffectiveAt: 1}, time.Now())
 				r := p.chunk(sku, 1)
 				p.produce(topics.Changelog, r.Partition, r.Key, nil)
 			},
@@ -319,7 +163,7 @@ func TestAudit_NamesEachDifference(t *testing.T) {
 			func(p *planter, sku string) {
 				p.fold(&topics.Mutation{
 					SKU: sku, LineID: sku + "/extra", Version: 1, Warehouse: "JKT", Qty: 5 * topics.One, EffectiveAt: 1,
-				})
+				}, time.Now())
 			},
 			[]string{
 				"inputs line SKU-extra-line/extra : version 1, not held: no input record has it",
@@ -521,7 +365,7 @@ func TestAudit_NamesWhatConcernsAPartition(t *testing.T) {
 	p.pass(n, 99, func(*state.Counters) {})
 	r := run(t, cfg, "audit", "--json")
 	r.want(t, cli.ExitDifferent, `1:"check": "task"`, `1:"what": "records consumed"`,
-		fmt.Sprintf("%smutations/%d ends at offset", cfg.TopicPrefix, n)[:0]+`1:ends at offset `)
+		fmt.Sprintf(`1:%smutations/%d ends at offset`, cfg.TopicPrefix, n))
 	for _, record := range p.all[topics.Changelog] {
 		if state.IsTaskKey(record.Key) && record.Partition == n {
 			p.produce(topics.Changelog, n, record.Key, []byte{1})
@@ -560,6 +404,158 @@ func TestAudit_ReportsWhatRetentionTook(t *testing.T) {
 			t.Errorf("got %+v", one)
 		}
 	})
+}
+
+// Ensure a line of a later day than all that retention took is known to be made up.
+func TestAudit_KnowsWhatRetentionCannotHaveTaken(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	s := start(t, cfg, "processor")
+	for range 2 { // the second time all are duplicates, and stay
+		stockOf(t, c, cfg, "A")
+	}
+	settle(t, c, cfg)
+	s.stop()
+	s.wait().want(t, cli.ExitOK)
+	trim(t, c, cfg, topics.Mutations, topics.Orders)
+	p := newPlanter(t, c, cfg)
+	extra := &topics.Mutation{SKU: "A", LineID: "extra", Version: 1, Warehouse: "JKT", Qty: topics.One, EffectiveAt: 1}
+	p.fold(extra, time.Now())
+	run(t, cfg, "audit").want(t, cli.ExitOK, "1:not checked: 1 SKUs wholly against the inputs: ", "1:retention took what was before")
+	p.fold(extra, time.Now().Add(48*time.Hour))
+	run(t, cfg, "audit").want(t, cli.ExitDifferent, "1:line extra", "1:not held: no input record has it")
+}
+
+// Ensure lines that the horizon has taken count by what they left behind, against the inputs too.
+func TestAudit_CountsWhatWasCollapsed(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	s := start(t, cfg, "processor")
+	at := func(day int) topics.Time { return topics.TimeOf(time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)) }
+	line := func(m topics.Mutation) {
+		m.SKU, m.Version, m.Warehouse = "C", 1, "JKT"
+		produce(t, c, cfg, topics.Mutations, "C", string(m.AppendJSON(nil)))
+	}
+	order := func(o topics.Order) {
+		o.SKU, o.Version, o.Warehouse, o.OrderID, o.Store = "C", 1, "JKT", "SO", "web"
+		produce(t, c, cfg, topics.Orders, "C", string(o.AppendJSON(nil)))
+	}
+	line(topics.Mutation{LineID: "C/count", Kind: topics.KindCount, Qty: 10e6, EffectiveAt: at(1)})
+	line(topics.Mutation{LineID: "C/in", Qty: 5e6, EffectiveAt: at(2)})
+	line(topics.Mutation{LineID: "C/out1", Qty: -4e6, EffectiveAt: at(2), OrderLineID: "C/SO/1"})
+	line(topics.Mutation{LineID: "C/out2", Qty: -3e6, EffectiveAt: at(3), OrderLineID: "C/SO/2"})
+	line(topics.Mutation{LineID: "C/new", Qty: 2e6, EffectiveAt: at(4) + 1})
+	order(topics.Order{OrderLineID: "C/SO/1", Status: topics.OrderOpen, OrderedQty: 4e6, OrderedAt: at(1)})
+	order(topics.Order{OrderLineID: "C/SO/2", Status: topics.OrderOpen, OrderedQty: 7e6, OrderedAt: at(4)})
+	settle(t, c, cfg)
+	s.stop()
+	s.wait().want(t, cli.ExitOK)
+	p := newPlanter(t, c, cfg)
+	all := p.all[topics.Changelog]
+	latest := p.all[topics.AvailabilityTopic][len(p.all[topics.AvailabilityTopic])-1]
+	a, err := topics.DecodeAvailability(latest.Value)
+	if err != nil || a.Actual != 10e6 || a.Reserved != 4e6 || a.Warehouses[0].ByStore[0].Taken != 11e6 {
+		t.Fatalf("got %s, %v", latest.Value, err)
+	}
+	good := collapsed{
+		a: a, base: 8e6, delivered: 3e6, frontier: at(4), count: at(1), line: "C/new", order: "C/SO/2", store: "web", taken: 4e6,
+	}
+	for name, tt := range map[string]struct {
+		change func(*collapsed)
+		code   int
+		want   []string
+	}{
+		"as it must be": {func(*collapsed) {}, cli.ExitOK, []string{"1:1 SKUs, 1 ledger lines and 1 order lines", "1:7 input records: 0 differences\n"}},
+		"another base":  {func(c *collapsed) { c.base = 9e6 }, cli.ExitDifferent, []string{"1:lines  actual  C    JKT        10   11 "}},
+		"less taken": {
+			func(c *collapsed) { c.taken = 3e6 }, cli.ExitDifferent, []string{"1:lines  by_store web taken  C    JKT        11   10 "},
+		},
+		"less delivered": {func(c *collapsed) { c.delivered = 2e6 }, cli.ExitDifferent, []string{"1:lines  reserved               C    JKT        4    5 "}},
+		"a line behind the frontier": {
+			func(c *collapsed) { c.frontier = at(2) }, cli.ExitDifferent, []string{"1:inputs  line C/out2", "1:not held"},
+		},
+		"an open order line": {func(c *collapsed) { c.order = "" }, cli.ExitDifferent, []string{"1:inputs  order line C/SO/2", "1:not held"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, r := range all {
+				if !state.IsTaskKey(r.Key) {
+					p.produce(topics.Changelog, r.Partition, r.Key, nil)
+				}
+			}
+			changed := good
+			tt.change(&changed)
+			p.produce(topics.Changelog, latest.Partition, p.chunk("C", 1).Key, changed.chunk())
+			run(t, cfg, "audit").want(t, tt.code, tt.want...)
+		})
+	}
+}
+
+// Ensure an input that was made anew, and one that positions were set in, are compared as far as they tell.
+func TestAudit_KnowsInputsThatDoNotTellAll(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	s := start(t, cfg, "processor")
+	stockOf(t, c, cfg, "A")
+	settle(t, c, cfg)
+	s.stop()
+	s.wait().want(t, cli.ExitOK)
+	n := fmt.Sprint(topics.PartitionOf([]byte("A"), cfg.Partitions))
+
+	// Folding again changes nothing: each line that is held is still there.
+	run(t, cfg, "positions", "set", "--partition", n, "mutations=start", "--yes").want(t, cli.ExitOK)
+	s = start(t, cfg, "processor")
+	settle(t, c, cfg)
+	s.stop()
+	s.wait().want(t, cli.ExitOK)
+	if got := decode[cli.AuditReport](t, run(t, cfg, "audit", "--json")); got.Found != 0 || got.SKUsFromInputs != 1 {
+		t.Errorf("got %+v", got)
+	}
+
+	// What was jumped over is missing.
+	produce(t, c, cfg, topics.Mutations, "A", `{"line_id":"late","version":1,"sku":"A","warehouse":"JKT","qty":1,"effective_at":"2026-02-01T00:00:00Z"}`)
+	run(t, cfg, "audit").want(t, cli.ExitOK, "1:not compared: 1 input records behind those, which were not folded yet\n")
+	run(t, cfg, "positions", "set", "--partition", n, "mutations=end", "--yes").want(t, cli.ExitOK)
+	run(t, cfg, "audit").want(t, cli.ExitDifferent, "1:line late", "1:not held")
+
+	adm := kadm.NewClient(c.Client(t))
+	if _, err := adm.DeleteTopic(t.Context(), cfg.TopicPrefix+topics.Mutations); err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, c, cfg)
+	run(t, cfg, "audit").want(t, cli.ExitOK,
+		"1:not checked: 1 SKUs wholly against the inputs: "+cfg.TopicPrefix+"mutations was deleted and made anew since they were folded\n")
+}
+
+// Ensure a producer's transaction that stays open holds up nothing.
+func TestAudit_WaitsForNoProducer(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		cfg, _ := stocked(t, c)
+		cl := c.Client(t, kgo.TransactionalID(cfg.TopicPrefix+"upstream"))
+		if err := cl.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		produced := cl.ProduceSync(t.Context(), &kgo.Record{Topic: cfg.TopicPrefix + topics.Mutations, Key: []byte("A001"), Value: []byte("{")})
+		if err := produced.FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		run(t, cfg, "audit").want(t, cli.ExitOK, "1:2 SKUs, 3 ledger lines and 4 order lines in 4 partitions, 7 input records: 0 differences\n")
+		if err := cl.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestAudit_NeedsASKUThatIsKnownAndLeavesNothingBehind(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg, _ := stocked(t, c)
+	cfg.StateDir += "/new"
+	run(t, cfg, "audit", "--sku", "a001").want(t, cli.ExitFailed, "2:a001: nothing is known of it")
+	run(t, cfg, "audit", "--sku", "A001").want(t, cli.ExitOK, "1:1 SKUs, 2 ledger lines and 3 order lines")
+	if _, err := os.Stat(cfg.StateDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", cfg.StateDir, err)
+	}
+	cfg.StateDir = write(t, "a-file", "")
+	run(t, cfg, "audit").want(t, cli.ExitFailed, "2:STATE_DIR names a directory to work in")
 }
 
 // trim deletes all but the last half of each partition of some topics, as retention would.

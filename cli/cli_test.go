@@ -118,6 +118,8 @@ func TestMain_ExitsTwoForWrongUsage(t *testing.T) {
 		"missing subcommand":          {"topics"},
 		"unknown subcommand":          {"topics", "bogus"},
 		"value out of range":          {"summary", "--limit", "-1"},
+		"negative limit":              {"audit", "--limit", "-1"},
+		"empty sku":                   {"audit", "--sku", ""},
 		"value of an enumeration":     {"summary", "--sort", "colour"},
 		"topic that takes no files":   {"load", "--topic", "availability", "x.csv"},
 		"flags that exclude another":  {"summary", "--csv", "--json"},
