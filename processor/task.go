@@ -72,7 +72,7 @@ func (l *lane) show() {
 	list := make([]TaskInfo, 0, len(l.tasks))
 	for _, t := range l.tasks {
 		info := TaskInfo{Partition: t.partition, Phase: t.phase.String()}
-		if t.err != nil {
+		if t.phase == halted { // while it restores, err is the restore's
 			info.Error = t.err.Error()
 		}
 		if t.known() {
