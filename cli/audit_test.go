@@ -44,8 +44,8 @@ func TestAudit_FindsNothingInAFaithfulFold(t *testing.T) {
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		cfg := withTopics(t, c)
 		start(t, cfg, "processor")
-		w := troubled(200)
-		const atRest, moving = 8000, 4000
+		w := troubled(1000)
+		const atRest, moving = 20000, 4000
 		produceWorkload(t, c, cfg, w, atRest, 0)
 		settle(t, c, cfg)
 		r := run(t, cfg, "audit", "--json")
@@ -89,6 +89,20 @@ const (
 	jktReserved = jktActual + "\x18"
 	jktWeb      = jktReserved + "\x01\x00\x10\x1c" // one store: reserved 4, taken 7
 )
+
+func TestAudit_AddsUpUnderEveryPolicy(t *testing.T) {
+	c := testenv.StartKfake(t)
+	for _, policy := range []state.Policy{{}, {OnHoldReserves: true}, {ReturnsReserve: true, OnHoldReserves: true}} {
+		cfg := withTopics(t, c)
+		cfg.ReturnsReserve, cfg.OnHoldReserves = policy.ReturnsReserve, policy.OnHoldReserves
+		start(t, cfg, "processor")
+		produceWorkload(t, c, cfg, troubled(60), 2500, 0)
+		settle(t, c, cfg)
+		run(t, cfg, "audit").want(t, cli.ExitOK, "1: 0 differences\n")
+		cfg.ReturnsReserve = !policy.ReturnsReserve
+		run(t, cfg, "audit").want(t, cli.ExitDifferent, "1:policy  Reserved of ")
+	}
+}
 
 // Ensure each kind of difference is named, for itself and among all others.
 func TestAudit_NamesEachDifference(t *testing.T) {
@@ -445,6 +459,7 @@ func TestAudit_CountsWhatWasCollapsed(t *testing.T) {
 	line(topics.Mutation{LineID: "C/out1", Qty: -4e6, EffectiveAt: at(2), OrderLineID: "C/SO/1"})
 	line(topics.Mutation{LineID: "C/out2", Qty: -3e6, EffectiveAt: at(3), OrderLineID: "C/SO/2"})
 	line(topics.Mutation{LineID: "C/new", Qty: 2e6, EffectiveAt: at(4) + 1})
+	line(topics.Mutation{LineID: "C/old", Qty: 100e6, EffectiveAt: at(1) - 1}) // held, and before the count in the base
 	order(topics.Order{OrderLineID: "C/SO/1", Status: topics.OrderOpen, OrderedQty: 4e6, OrderedAt: at(1)})
 	order(topics.Order{OrderLineID: "C/SO/2", Status: topics.OrderOpen, OrderedQty: 7e6, OrderedAt: at(4)})
 	settle(t, c, cfg)
@@ -458,14 +473,14 @@ func TestAudit_CountsWhatWasCollapsed(t *testing.T) {
 		t.Fatalf("got %s, %v", latest.Value, err)
 	}
 	good := collapsed{
-		a: a, base: 8e6, delivered: 3e6, frontier: at(4), count: at(1), line: "C/new", order: "C/SO/2", store: "web", taken: 4e6,
+		a: a, base: 8e6, delivered: 3e6, frontier: at(4), count: at(1), order: "C/SO/2", store: "web", taken: 4e6,
 	}
 	for name, tt := range map[string]struct {
 		change func(*collapsed)
 		code   int
 		want   []string
 	}{
-		"as it must be": {func(*collapsed) {}, cli.ExitOK, []string{"1:1 SKUs, 1 ledger lines and 1 order lines", "1:7 input records: 0 differences\n"}},
+		"as it must be": {func(*collapsed) {}, cli.ExitOK, []string{"1:1 SKUs, 2 ledger lines and 1 order lines", "1:8 input records: 0 differences\n"}},
 		"another base":  {func(c *collapsed) { c.base = 9e6 }, cli.ExitDifferent, []string{"1:lines  actual  C    JKT        10   11 "}},
 		"less taken": {
 			func(c *collapsed) { c.taken = 3e6 }, cli.ExitDifferent, []string{"1:lines  by_store web taken  C    JKT        11   10 "},
@@ -526,10 +541,12 @@ func TestAudit_KnowsInputsThatDoNotTellAll(t *testing.T) {
 		"1:not checked: 1 SKUs wholly against the inputs: "+cfg.TopicPrefix+"mutations was deleted and made anew since they were folded\n")
 }
 
-// Ensure a producer's transaction that stays open holds up nothing.
+// Ensure a producer's transaction that stays open holds up nothing, and is no excuse once it has ended.
 func TestAudit_WaitsForNoProducer(t *testing.T) {
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
-		cfg, _ := stocked(t, c)
+		cfg, s := stocked(t, c)
+		s.stop()
+		s.wait().want(t, cli.ExitOK)
 		cl := c.Client(t, kgo.TransactionalID(cfg.TopicPrefix+"upstream"))
 		if err := cl.BeginTransaction(); err != nil {
 			t.Fatal(err)
@@ -539,9 +556,18 @@ func TestAudit_WaitsForNoProducer(t *testing.T) {
 			t.Fatal(err)
 		}
 		run(t, cfg, "audit").want(t, cli.ExitOK, "1:2 SKUs, 3 ledger lines and 4 order lines in 4 partitions, 7 input records: 0 differences\n")
+
+		// Whether a record was passed on to that partition cannot be seen either.
+		p := newPlanter(t, c, cfg)
+		n := (topics.PartitionOf([]byte("A001"), cfg.Partitions) + 1) % cfg.Partitions
+		lost := p.produce(topics.Mutations, n, []byte("A001"),
+			[]byte(`{"line_id":"lost","version":1,"sku":"A001","warehouse":"JKT","qty":1,"effective_at":"2026-02-01T00:00:00Z"}`))
+		p.pass(n, lost, func(c *state.Counters) { c.Forwarded++ })
+		run(t, cfg, "audit").want(t, cli.ExitOK, "1:not checked: 1 records on a wrong partition: a producer's open transaction")
 		if err := cl.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
 			t.Fatal(err)
 		}
+		run(t, cfg, "audit").want(t, cli.ExitDifferent, "1:line lost", "1:not held")
 	})
 }
 

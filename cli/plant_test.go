@@ -175,12 +175,12 @@ func stockOf(t *testing.T, c *testenv.Cluster, cfg cli.Config, sku string) {
 
 // collapsed writes chunk 1 of a SKU as a nightly run would have left it; package state documents the format.
 type collapsed struct {
-	a                  *topics.Availability
-	base, delivered    topics.Quantity // of the warehouse; of the order line that is held
-	frontier           topics.Time     // of lines and order lines
-	count              topics.Time
-	line, order, store string // what is left
-	taken              topics.Quantity
+	a               *topics.Availability
+	base, delivered topics.Quantity // of the warehouse; of the order line that is held
+	frontier        topics.Time     // of lines and order lines
+	count           topics.Time
+	order, store    string // what is left
+	taken           topics.Quantity
 }
 
 func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
@@ -227,16 +227,21 @@ func (c *collapsed) chunk() []byte {
 	qty(c.taken)
 	position(c.frontier, "~")
 	moment(c.frontier)
-	entries := byte(1)
+	entries := byte(2)
 	if c.order != "" {
 		entries++
 	}
-	b = append(b, entries, 0) // a delta
-	text(c.line)
-	b = append(b, byte(zigzag(1)), 0)
-	qty(2 * topics.One)
-	moment(c.frontier + 1)
-	b = append(b, 0, 0) // seq; it came on the active day
+	b = append(b, entries)
+	line := func(id string, q topics.Quantity, at topics.Time) {
+		b = append(b, 0) // a delta
+		text(id)
+		b = append(b, byte(zigzag(1)), 0)
+		qty(q)
+		moment(at)
+		b = append(b, 0, 0) // seq; it came on the active day
+	}
+	line("C/new", 2*topics.One, c.frontier+1)
+	line("C/old", 100*topics.One, c.count-1)
 	if c.order != "" {
 		b = append(b, 1|byte(topics.OrderOpen)<<1|1<<4|1<<5|1<<6)
 		text(c.order)
