@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"stocksync/topics"
 )
 
 // AuditReport is the result of `audit`.
@@ -180,9 +178,3 @@ func (a *auditor) evidence(base string, partition int32, offset int64) string {
 
 // evidenceOf names the record of an input.
 func (a *auditor) evidenceOf(p auditPlace) string { return a.evidence(p.base(), p.partition, p.offset) }
-
-// quantities fills got and want of a difference of numbers.
-func (d AuditDifference) quantities(got, want topics.Quantity) AuditDifference {
-	d.Got, d.Want = got.String(), want.String()
-	return d
-}

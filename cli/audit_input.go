@@ -3,8 +3,6 @@ package cli
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
-	"time"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -95,79 +93,4 @@ func shownKey(key []byte) []byte {
 		return key
 	}
 	return nil
-}
-
-// auditReject is a record that no processor can fold.
-type auditReject struct {
-	auditInput
-	sku    string
-	reason topics.Reason
-}
-
-func readAuditReject(at auditPlace, b []byte) *auditReject {
-	n := 9 + int(b[8])
-	r := &auditReject{sku: string(b[n:]), reason: topics.Reason(b[9:n])}
-	r.at, r.time = at, topics.Time(binary.BigEndian.Uint64(b))
-	return r
-}
-
-// checkRejects holds the records that no processor can fold against the dead letters, which follow them in the
-// scratch: a dead letter is all there is of them.
-func (a *auditor) checkRejects() error {
-	var origin auditPlace
-	var rejects []*auditReject
-	var letters []topics.Reason
-	err := a.scratch.Each(auditKey(nil, auditLetter), func(key, value []byte) error {
-		_, _, rest := splitAuditKey(key)
-		if at := readAuditPlace(rest); at != origin {
-			a.checkLetters(rejects, letters)
-			origin, rejects, letters = at, nil, nil
-		}
-		if rest = rest[auditPlaceBytes:]; rest[0] == auditRejected {
-			rejects = append(rejects, readAuditReject(readAuditPlace(rest[1:]), value))
-		} else {
-			letters = append(letters, topics.Reason(value))
-		}
-		return nil
-	})
-	a.checkLetters(rejects, letters)
-	return err
-}
-
-// checkLetters holds the invalid records of one origin, one but for a producer's own origin headers, against the
-// dead letters that name it.
-func (a *auditor) checkLetters(rejects []*auditReject, letters []topics.Reason) {
-	for i, r := range rejects {
-		d := AuditDifference{
-			Check: CheckDeadLetters, What: "record", SKU: r.sku, Want: string(r.reason), Evidence: a.evidenceOf(r.at),
-		}
-		switch {
-		case i >= len(letters) && !a.lettersReach(&r.auditInput):
-			a.skip(1, "refused records against the dead letters", lettersGone)
-		case i >= len(letters):
-			d.Got = "no dead letter"
-			a.differ(d)
-		case !slices.Contains(letters, r.reason) && !slices.Contains(letters, topics.ReasonOversized):
-			d.Got = string(letters[i]) // MAX_RECORD_BYTES, which decides about oversized, is the processor's
-			a.differ(d)
-		case i == 0 && len(letters) > len(rejects):
-			d.Got = fmt.Sprintf("%d dead letters", len(letters))
-			a.differ(d)
-		}
-	}
-}
-
-const (
-	lettersGone = "the dead letters of their time are gone"
-	// lettersSlack is how far the clocks of brokers and processors may be apart.
-	lettersSlack = time.Minute
-)
-
-// lettersReach tells whether a dead letter of an input record would still be there.
-func (a *auditor) lettersReach(in *auditInput) bool {
-	log := a.letters[in.at.partition]
-	if log == nil || log.start == 0 {
-		return true
-	}
-	return !log.oldest.IsZero() && in.time > log.oldest+topics.Time(lettersSlack.Microseconds())
 }

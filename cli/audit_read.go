@@ -188,6 +188,15 @@ func (a *auditor) settled(ctx context.Context, base string) (map[int32]int64, er
 	}
 }
 
+// span returns all of a topic that was produced before the call.
+func (a *auditor) span(ctx context.Context, base string) (from, to map[int32]int64, err error) {
+	if from, err = offsetsOf(ctx, a.topic(base), "start", a.admin.ListStartOffsets); err != nil {
+		return nil, nil, err
+	}
+	to, err = a.settled(ctx, base)
+	return from, to, err
+}
+
 // scan reads spans of a topic, and says how far it is when that takes long.
 func (a *auditor) scan(
 	ctx context.Context, base string, from, to map[int32]int64, each func(*kgo.Record) error,
@@ -245,11 +254,7 @@ func (a *auditor) takeChangelog(r *kgo.Record) error {
 
 // readAvailability keeps the last record of each SKU before the cut, and all behind it that may still belong to it.
 func (a *auditor) readAvailability(ctx context.Context) error {
-	from, err := offsetsOf(ctx, a.topic(topics.AvailabilityTopic), "start", a.admin.ListStartOffsets)
-	if err != nil {
-		return err
-	}
-	to, err := a.settled(ctx, topics.AvailabilityTopic)
+	from, to, err := a.span(ctx, topics.AvailabilityTopic)
 	if err != nil {
 		return err
 	}
@@ -308,11 +313,7 @@ func readAuditRecord(b []byte) auditRecord {
 
 // readLetters reads the dead letters of what is folded at the cut, and later ones.
 func (a *auditor) readLetters(ctx context.Context) error {
-	from, err := offsetsOf(ctx, a.topic(topics.DeadLetters), "start", a.admin.ListStartOffsets)
-	if err != nil {
-		return err
-	}
-	to, err := a.settled(ctx, topics.DeadLetters)
+	from, to, err := a.span(ctx, topics.DeadLetters)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,10 @@ import (
 
 // claim is the version of a line that the inputs say is held: the highest one that was not refused, and of those
 // the first.
-type claim[T any] struct {
-	value T
-	in    *auditInput
+type claim[T comparable] struct {
+	value   T
+	version int64
+	in      *auditInput
 }
 
 // refold is what the inputs say of one SKU. It does not need their order: a version is held when it is the highest,
@@ -34,7 +35,7 @@ func (a *auditor) checkInputs() error {
 		return nil // only dead letters, of a key that is no SKU
 	}
 	home := topics.PartitionOf([]byte(a.group.sku), a.partitions)
-	part := a.group.held(home)
+	n, part := a.group.held(home)
 	var acc *state.Account
 	if part != nil {
 		acc = part.account
@@ -54,7 +55,7 @@ func (a *auditor) checkInputs() error {
 		return nil
 	}
 	at := AuditDifference{
-		Check: CheckInputs, SKU: a.group.sku, Evidence: a.evidence(topics.Changelog, a.group.where(part), part.offset),
+		Check: CheckInputs, SKU: a.group.sku, Evidence: a.evidence(topics.Changelog, n, part.offset),
 	}
 	over, matched := a.compareLines(at, acc, fold)
 	collapsed := !acc.LineFrontier.At.IsZero() || !acc.OrderFrontier.IsZero()
@@ -74,27 +75,14 @@ func (a *auditor) checkInputs() error {
 	return nil
 }
 
-// held returns the part of the SKU's home, or of another partition when that has none.
-func (g *auditGroup) held(home int32) *auditPart {
-	if p := g.parts[home]; p != nil && p.account != nil {
-		return p
-	}
-	for _, n := range slices.Sorted(maps.Keys(g.parts)) {
-		if g.parts[n].account != nil {
-			return g.parts[n]
+// held returns what the SKU's home holds, or another partition when that has nothing, and its number.
+func (g *auditGroup) held(home int32) (int32, *auditPart) {
+	for _, n := range append([]int32{home}, slices.Sorted(maps.Keys(g.parts))...) {
+		if p := g.parts[n]; p != nil && p.account != nil {
+			return n, p
 		}
 	}
-	return nil
-}
-
-// where returns the partition of a part.
-func (g *auditGroup) where(part *auditPart) int32 {
-	for n, p := range g.parts {
-		if p == part {
-			return n
-		}
-	}
-	return -1
+	return home, nil
 }
 
 // refold sorts out which input records count.
@@ -120,9 +108,9 @@ func (a *auditor) refold(home int32) (*refold, error) {
 			f.first = in
 		}
 		if m := in.mutation; m != nil && m.Kind != topics.KindTouch {
-			a.claimLine(f, in, lineOf(m))
-		} else if in.order != nil {
-			a.claimOrder(f, in, orderOf(in.order))
+			stake(a, f.lines, "line", m.LineID, m.Version, lineOf(m), in)
+		} else if o := in.order; o != nil {
+			stake(a, f.orders, "order line", o.OrderLineID, o.Version, orderOf(o), in)
 		}
 	}
 	return f, nil
@@ -178,104 +166,19 @@ func orderOf(o *topics.Order) state.OrderLine {
 	}
 }
 
-func (a *auditor) claimLine(f *refold, in *auditInput, l state.Line) {
-	held, ok := f.lines[l.ID]
+// stake enters what one record says of a line, unless a higher version is known.
+func stake[T comparable](a *auditor, all map[string]claim[T], what, id string, version int64, value T, in *auditInput) {
+	held, ok := all[id]
 	switch {
-	case !ok || l.Version > held.value.Version:
-		f.lines[l.ID] = claim[state.Line]{l, in}
-	case l.Version == held.value.Version && l != held.value:
-		a.conflict(in, "line "+l.ID, l.Version)
+	case !ok || version > held.version:
+		all[id] = claim[T]{value, version, in}
+	case version == held.version && value != held.value:
+		a.missing(AuditDifference{
+			Check: CheckDeadLetters, What: fmt.Sprintf("%s %s version %d again, with other content", what, id, version),
+			SKU: a.group.sku, Got: "no dead letter", Want: string(topics.ReasonVersionConflict),
+			Evidence: a.evidenceOf(in.at),
+		}, in)
 	}
-}
-
-func (a *auditor) claimOrder(f *refold, in *auditInput, o state.OrderLine) {
-	held, ok := f.orders[o.ID]
-	switch {
-	case !ok || o.Version > held.value.Version:
-		f.orders[o.ID] = claim[state.OrderLine]{o, in}
-	case o.Version == held.value.Version && o != held.value:
-		a.conflict(in, "order line "+o.ID, o.Version)
-	}
-}
-
-// conflict notes a second record with a version that is held with other content and has no dead letter.
-func (a *auditor) conflict(in *auditInput, what string, version int64) {
-	a.missing(AuditDifference{
-		Check: CheckDeadLetters, What: fmt.Sprintf("%s version %d again, with other content", what, version),
-		SKU: a.group.sku, Got: "no dead letter", Want: string(topics.ReasonVersionConflict),
-		Evidence: a.evidenceOf(in.at),
-	}, in)
-}
-
-// missing notes that an input record left no trace, unless its dead letter may be gone.
-func (a *auditor) missing(d AuditDifference, in *auditInput) {
-	if !a.lettersReach(in) {
-		a.skip(1, "records that are neither held nor refused", lettersGone)
-		return
-	}
-	a.differ(d)
-}
-
-// reach is how far the inputs of one SKU go back.
-type reach struct {
-	why  string   // they do not hold everything that was folded; empty: they do
-	from [2]int32 // of each input: the last UTC day of which something may be gone; -1: nothing is
-}
-
-// reach looks at the SKU's home, and at the partitions that it may have come to before some were added.
-func (a *auditor) reach() reach {
-	r := reach{from: [2]int32{-1, -1}}
-	for _, m := range a.divisors {
-		home := topics.PartitionOf([]byte(a.group.sku), m)
-		if a.gaps[home] == "" {
-			continue
-		}
-		r.why = a.gaps[home]
-		for input := range a.logs {
-			day := int32(math.MaxInt32)
-			if log := a.logs[input][home]; log != nil && log.lost == "" && !log.oldest.IsZero() {
-				day = log.oldest.UTCDay()
-			}
-			r.from[input] = max(r.from[input], day)
-		}
-	}
-	return r
-}
-
-// lookForGaps finds the partitions whose inputs do not hold all that was folded.
-func (a *auditor) lookForGaps() {
-	for p := range a.tasks {
-		if why := a.incomplete(p); why != "" {
-			a.gaps[p] = why
-		}
-	}
-	for m := int32(1); m <= a.partitions; m++ {
-		if a.partitions%m == 0 {
-			a.divisors = append(a.divisors, m)
-		}
-	}
-}
-
-// incomplete says why the inputs of a partition do not hold all that its task has consumed; empty when they do.
-func (a *auditor) incomplete(partition int32) string {
-	var records int64
-	for input := range a.logs {
-		base, log := state.InputBases()[input], a.logs[input][partition]
-		switch {
-		case log == nil:
-			return fmt.Sprintf("%s/%d is not there", a.topic(base), partition)
-		case log.lost != "":
-			return log.lost
-		case log.start > 0:
-			return fmt.Sprintf("%s/%d starts at offset %d: retention took what was before", a.topic(base), partition, log.start)
-		}
-		records += log.folded
-	}
-	if n := a.tasks[partition].Counters.Consumed; n != records {
-		return fmt.Sprintf("task %d consumed %d records, and %d are there: a topic was made anew, or positions were set",
-			partition, n, records)
-	}
-	return ""
 }
 
 // compareLines holds the lines of the changelog against those of the inputs. It returns the order lines that
@@ -287,8 +190,8 @@ func (a *auditor) compareLines(at AuditDifference, acc *state.Account, f *refold
 		got := acc.Lines[i]
 		lines[got.ID] = true
 		want, ok := f.lines[got.ID]
-		same := a.compareVersion(at, version{"line " + got.ID, got.Version, got.ArrivedDay, state.InputMutations},
-			want.in, want.value.Version, f)
+		same := a.compareVersion(at, heldVersion{"line " + got.ID, got.Version, got.ArrivedDay, state.InputMutations},
+			want.in, want.version, f)
 		got.Reason, got.VoucherNo, got.ArrivedDay = "", "", 0
 		if same && got != want.value {
 			a.content("line "+got.ID, lineText(&got), lineText(&want.value), want.in)
@@ -303,8 +206,8 @@ func (a *auditor) compareLines(at AuditDifference, acc *state.Account, f *refold
 		}
 		orders[got.ID] = true
 		want, ok := f.orders[got.ID]
-		same := a.compareVersion(at, version{"order line " + got.ID, got.Version, got.ChangedDay, state.InputOrders},
-			want.in, want.value.Version, f)
+		same := a.compareVersion(at, heldVersion{"order line " + got.ID, got.Version, got.ChangedDay, state.InputOrders},
+			want.in, want.version, f)
 		got.OrderID, got.ChangedDay = "", 0
 		got.Delivered, got.Returned, got.Reserved, got.Taken = 0, 0, 0, 0
 		if same && got != want.value {
@@ -324,7 +227,7 @@ func (a *auditor) compareClaims(acc *state.Account, f *refold, lines, orders map
 		if lines[id] || comparePositions(positionOf(&want.value), acc.LineFrontier) <= 0 {
 			continue // held, or collapsed
 		}
-		notHeld.What, notHeld.Want = "line "+id, versionText(want.value.Version)
+		notHeld.What, notHeld.Want = "line "+id, versionText(want.version)
 		notHeld.Evidence = a.evidenceOf(want.in.at)
 		a.missing(notHeld, want.in)
 	}
@@ -338,15 +241,15 @@ func (a *auditor) compareClaims(acc *state.Account, f *refold, lines, orders map
 			over[id] = true
 			continue
 		}
-		notHeld.What, notHeld.Want = "order line "+id, versionText(want.value.Version)
+		notHeld.What, notHeld.Want = "order line "+id, versionText(want.version)
 		notHeld.Evidence = a.evidenceOf(want.in.at)
 		a.missing(notHeld, want.in)
 	}
 	return over
 }
 
-// version is the version of a line that the changelog holds.
-type version struct {
+// heldVersion is the version of a line that the changelog holds.
+type heldVersion struct {
 	what    string
 	version int64
 	day     int32 // when it came, UTC
@@ -355,7 +258,7 @@ type version struct {
 
 // compareVersion compares the version that is held with the one that the inputs say, in; nil: they say none. It tells
 // whether they are the same.
-func (a *auditor) compareVersion(at AuditDifference, held version, in *auditInput, want int64, f *refold) bool {
+func (a *auditor) compareVersion(at AuditDifference, held heldVersion, in *auditInput, want int64, f *refold) bool {
 	at.What, at.Got, at.Want = held.what, versionText(held.version), versionText(want)
 	switch {
 	case in != nil && held.version == want:
@@ -412,68 +315,4 @@ func (f *refold) isOver(o *state.OrderLine) bool {
 		}
 	}
 	return f.reach.why != "" || delivered >= o.OrderedQty
-}
-
-// tooWideAtLeast is less than the names in any header that is too wide.
-const tooWideAtLeast = 32 << 10
-
-// checkRefused asks whether what arrival decided can be true.
-func (a *auditor) checkRefused(acc *state.Account, f *refold) {
-	for _, in := range a.group.inputs {
-		letters := a.group.letters[in.origin]
-		if len(letters) == 0 || in.passed {
-			continue
-		}
-		d := AuditDifference{
-			Check: CheckDeadLetters, What: "record", SKU: a.group.sku, Got: string(letters[0]), Evidence: a.evidenceOf(in.at),
-		}
-		switch {
-		case len(letters) > 1:
-			d.Got, d.Want = fmt.Sprintf("%d dead letters", len(letters)), "one"
-		case a.plausible(letters[0], in, acc, f):
-			continue
-		default:
-			d.Want = "folded: there is no reason to refuse it"
-		}
-		a.differ(d)
-	}
-}
-
-// plausible tells whether a valid record may have been refused for a reason.
-func (a *auditor) plausible(why topics.Reason, in *auditInput, acc *state.Account, f *refold) bool {
-	whole := f.reach.why == ""
-	switch why {
-	case topics.ReasonOversized:
-		return true // MAX_RECORD_BYTES is the processor's
-	case topics.ReasonMisrouted:
-		return in.hops >= topics.MaxHops
-	case topics.ReasonTooLate:
-		if in.order != nil {
-			return acc != nil && !acc.OrderFrontier.IsZero()
-		}
-		return acc != nil && !acc.LineFrontier.At.IsZero()
-	case topics.ReasonVersionConflict:
-		return !whole || f.hasVersion(a.group.inputs, in)
-	case topics.ReasonOverflow:
-		return !whole || f.gross > math.MaxInt64
-	case topics.ReasonSKUTooWide:
-		return !whole || f.names >= tooWideAtLeast
-	default:
-		return false // of a record that can't be read: this one can
-	}
-}
-
-// hasVersion tells whether another record has the version of this one, with other content.
-func (f *refold) hasVersion(inputs []*auditInput, in *auditInput) bool {
-	return slices.ContainsFunc(inputs, func(other *auditInput) bool {
-		switch {
-		case in.mutation != nil && other.mutation != nil:
-			x, y := lineOf(in.mutation), lineOf(other.mutation)
-			return x.ID == y.ID && x.Version == y.Version && x != y
-		case in.order != nil && other.order != nil:
-			x, y := orderOf(in.order), orderOf(other.order)
-			return x.ID == y.ID && x.Version == y.Version && x != y
-		}
-		return false
-	})
 }

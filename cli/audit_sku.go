@@ -254,11 +254,7 @@ func (a *auditor) compareAvailability(d AuditDifference, got, want *topics.Avail
 		}
 		d.Warehouse = w.Warehouse
 		a.compareStock(d, *g, *w)
-		stores := map[string]topics.StoreStock{}
-		for _, s := range w.ByStore {
-			stores[s.Store] = s
-		}
-		a.compareStores(d, g.ByStore, stores, true)
+		a.compareStores(d, storesOf(g.ByStore), storesOf(w.ByStore), true)
 	}
 }
 

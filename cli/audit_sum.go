@@ -135,47 +135,53 @@ func comparePositions(a, b state.Position) int {
 // compareSums holds the totals of a header (got) against the books' (want), per warehouse and store; missing is zero.
 // Without taken, which collapsed order lines leave behind as it was, that is left out.
 func (a *auditor) compareSums(d AuditDifference, got []topics.WarehouseStock, want map[string]*sums, taken bool) {
-	held := map[string]topics.WarehouseStock{}
-	names := map[string]bool{}
-	for _, w := range got {
-		held[w.Warehouse], names[w.Warehouse] = w, true
+	held := map[string]*topics.WarehouseStock{}
+	for i := range got {
+		held[got[i].Warehouse] = &got[i]
 	}
-	for name := range want {
-		names[name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	for _, name := range namesOf(held, want) {
 		g, w := held[name], want[name]
+		if g == nil {
+			g = &topics.WarehouseStock{}
+		}
 		if w == nil {
 			w = &sums{}
 		}
 		d.Warehouse = name
 		a.compareQuantity(d, "actual", g.Actual, w.actual)
 		a.compareQuantity(d, "reserved", g.Reserved, w.reserved)
-		a.compareStores(d, g.ByStore, w.stores, taken)
+		a.compareStores(d, storesOf(g.ByStore), w.stores, taken)
 	}
+}
+
+// namesOf returns the names that either map has, in order.
+func namesOf[A, B any](a map[string]A, b map[string]B) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func storesOf(list topics.StoreStocks) map[string]topics.StoreStock {
+	stores := map[string]topics.StoreStock{}
+	for _, s := range list {
+		stores[s.Store] = s
+	}
+	return stores
 }
 
 func (a *auditor) compareQuantity(d AuditDifference, what string, got, want topics.Quantity) {
 	if got != want {
-		d.What = what
-		a.differ(d.quantities(got, want))
+		d.What, d.Got, d.Want = what, got.String(), want.String()
+		a.differ(d)
 	}
 }
 
 // compareStores compares what store by store holds; missing is zero.
-func (a *auditor) compareStores(d AuditDifference, got topics.StoreStocks, want map[string]topics.StoreStock, taken bool) {
-	held := map[string]topics.StoreStock{}
-	names := map[string]bool{}
-	for _, s := range got {
-		held[s.Store], names[s.Store] = s, true
-	}
-	for name := range want {
-		names[name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		a.compareQuantity(d, "by_store "+name+" reserved", held[name].Reserved, want[name].Reserved)
+func (a *auditor) compareStores(d AuditDifference, got, want map[string]topics.StoreStock, taken bool) {
+	for _, name := range namesOf(got, want) {
+		a.compareQuantity(d, "by_store "+name+" reserved", got[name].Reserved, want[name].Reserved)
 		if taken {
-			a.compareQuantity(d, "by_store "+name+" taken", held[name].Taken, want[name].Taken)
+			a.compareQuantity(d, "by_store "+name+" taken", got[name].Taken, want[name].Taken)
 		}
 	}
 }
