@@ -235,7 +235,7 @@ func (a *auditor) takeChangelog(r *kgo.Record) error {
 		a.tasks[r.Partition] = &auditTask{record, r.Offset}
 		return nil
 	}
-	sku, number, err := state.ParseChunkKey(r.Key)
+	sku, number, err := state.SplitChunkKey(r.Key)
 	if err != nil || !mayBeSKU(sku) {
 		unreadable.Got = fmt.Sprintf("key %q", r.Key)
 		a.differ(unreadable)

@@ -24,7 +24,7 @@ type auditGroup struct {
 
 // auditPart is what one partition holds of a SKU.
 type auditPart struct {
-	chunks  []state.Chunk
+	chunks  []state.AccountChunk
 	offset  int64         // in the changelog, of the newest chunk
 	last    *auditRecord  // of availability, before the cut
 	behind  []auditRecord // that may be behind it, by revision
@@ -66,7 +66,7 @@ func (g *auditGroup) take(kind byte, rest, value []byte) error {
 	case auditChunk:
 		p := g.part(rest)
 		p.offset = max(p.offset, int64(binary.BigEndian.Uint64(value)))
-		p.chunks = append(p.chunks, state.Chunk{Number: binary.BigEndian.Uint32(rest[4:]), Value: value[8:]})
+		p.chunks = append(p.chunks, state.AccountChunk{Number: binary.BigEndian.Uint32(rest[4:]), Value: value[8:]})
 	case auditAvailability:
 		p, r := g.part(rest), readAuditRecord(value)
 		if len(rest) == 4 {

@@ -50,7 +50,7 @@ func (p *planter) chunk(sku string, number uint32) *kgo.Record {
 		if state.IsTaskKey(r.Key) {
 			continue
 		}
-		if s, n, err := state.ParseChunkKey(r.Key); err == nil && string(s) == sku && n == number {
+		if s, n, err := state.SplitChunkKey(r.Key); err == nil && string(s) == sku && n == number {
 			return r
 		}
 	}

@@ -43,18 +43,18 @@ type Position struct {
 
 func (p position) show() Position { return Position{At: p.at, Seq: p.seq, ID: p.id} }
 
-// Chunk is one changelog value of a SKU.
-type Chunk struct {
+// AccountChunk is one changelog value of a SKU.
+type AccountChunk struct {
 	Number uint32
 	Value  []byte
 }
 
-// ParseChunkKey splits a changelog key that is not the task record's into SKU and chunk number. The
+// SplitChunkKey splits a changelog key that is not the task record's into SKU and chunk number. The
 // SKU aliases key.
-func ParseChunkKey(key []byte) (sku []byte, number uint32, err error) { return parseChunkKey(key) }
+func SplitChunkKey(key []byte) (sku []byte, number uint32, err error) { return parseChunkKey(key) }
 
 // ReadAccount reads a SKU from its chunks, at least one, in the order of their numbers.
-func ReadAccount(sku string, chunks []Chunk) (*Account, error) {
+func ReadAccount(sku string, chunks []AccountChunk) (*Account, error) {
 	n := newNames()
 	values := make([]chunkValue, len(chunks))
 	for i, c := range chunks {

@@ -48,7 +48,7 @@ func TestReadAccount_TakesTheHeadersWord(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !state.IsTaskKey(o.Key) {
-				sku, n, err := state.ParseChunkKey(o.Key)
+				sku, n, err := state.SplitChunkKey(o.Key)
 				if err != nil || string(sku) != "A" {
 					t.Fatalf("key %q: %q, %v", o.Key, sku, err)
 				}
@@ -59,9 +59,9 @@ func TestReadAccount_TakesTheHeadersWord(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var list []state.Chunk
+	var list []state.AccountChunk
 	for n := range uint32(len(chunks)) {
-		list = append(list, state.Chunk{Number: n + 1, Value: chunks[n+1]})
+		list = append(list, state.AccountChunk{Number: n + 1, Value: chunks[n+1]})
 	}
 	got, err := state.ReadAccount("A", list)
 	if err != nil {
@@ -82,7 +82,7 @@ func TestReadAccount_TakesTheHeadersWord(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, key := range []string{"", "t", "sA\x00", "xA\x00\x00\x00\x00\x01"} {
-		if _, _, err := state.ParseChunkKey([]byte(key)); err == nil {
+		if _, _, err := state.SplitChunkKey([]byte(key)); err == nil {
 			t.Errorf("key %q is taken", key)
 		}
 	}
