@@ -141,8 +141,9 @@ func (c *call) printAudit(r *AuditReport) error {
 		}
 		fmt.Fprintln(c.Stdout)
 	}
-	fmt.Fprintf(c.Stdout, "%d SKUs, %d ledger lines and %d order lines in %d partitions, %d input records: %d differences\n",
-		r.SKUs, r.Lines, r.OrderLines, r.Partitions, r.Inputs, r.Found)
+	fmt.Fprintf(c.Stdout, "%d SKUs, %d ledger lines and %d order lines in %d partitions, ",
+		r.SKUs, r.Lines, r.OrderLines, r.Partitions)
+	fmt.Fprintf(c.Stdout, "%d input records: %d differences\n", r.Inputs, r.Found)
 	if r.NotFolded > 0 {
 		fmt.Fprintf(c.Stdout, "not compared: %d input records behind those, which were not folded yet\n", r.NotFolded)
 	}

@@ -218,27 +218,23 @@ func (a *auditor) scan(
 
 // takeChangelog puts a chunk of a SKU into the scratch, or keeps a task record.
 func (a *auditor) takeChangelog(r *kgo.Record) error {
-	unreadable := AuditDifference{
+	d := AuditDifference{
 		Check: CheckLines, What: "changelog record", Want: "readable",
 		Evidence: a.evidence(topics.Changelog, r.Partition, r.Offset),
 	}
 	if state.IsTaskKey(r.Key) {
 		record, err := state.DecodeTaskRecord(r.Value)
-		switch {
-		case errors.Is(err, state.ErrNewerFormat):
-			return err
-		case err != nil:
-			unreadable.Check, unreadable.Got = CheckTask, err.Error()
-			a.differ(unreadable)
-			return nil
+		if err != nil {
+			d.Check = CheckTask
+			return a.unreadable(d, err)
 		}
 		a.tasks[r.Partition] = &auditTask{record, r.Offset}
 		return nil
 	}
 	sku, number, err := state.SplitChunkKey(r.Key)
-	if err != nil || !mayBeSKU(sku) {
-		unreadable.Got = fmt.Sprintf("key %q", r.Key)
-		a.differ(unreadable)
+	if known := err == nil && mayBeSKU(sku); !known {
+		d.Got = fmt.Sprintf("key %q", r.Key)
+		a.differ(d)
 		return nil
 	}
 	if a.sku != "" && string(sku) != a.sku {
@@ -250,6 +246,16 @@ func (a *auditor) takeChangelog(r *kgo.Record) error {
 		return a.scratch.Delete(key)
 	}
 	return a.scratch.Put(key, append(binary.BigEndian.AppendUint64(nil, uint64(r.Offset)), r.Value...))
+}
+
+// unreadable notes that a value can't be read. One of a newer release is an error: this one can't tell.
+func (a *auditor) unreadable(d AuditDifference, err error) error {
+	if errors.Is(err, state.ErrNewerFormat) {
+		return err
+	}
+	d.Got, d.Want = err.Error(), "readable"
+	a.differ(d)
+	return nil
 }
 
 // readAvailability keeps the last record of each SKU before the cut, and all behind it that may still belong to it.

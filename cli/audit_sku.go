@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -100,11 +99,11 @@ func (a *auditor) checkGroup() error {
 	g := &a.group
 	readable := true
 	for _, n := range slices.Sorted(maps.Keys(g.parts)) {
-		err := a.checkPart(n, g.parts[n])
-		if errors.Is(err, state.ErrNewerFormat) {
+		p := g.parts[n]
+		if err := a.checkPart(n, p); err != nil {
 			return err
 		}
-		readable = readable && err == nil
+		readable = readable && (p.account != nil || len(p.chunks) == 0)
 	}
 	if readable {
 		return a.checkInputs()
@@ -112,19 +111,16 @@ func (a *auditor) checkGroup() error {
 	return nil
 }
 
-// checkPart checks what one partition holds of the SKU: totals against lines, availability against both. An error
-// says that it can't be read; it is noted as a difference.
+// checkPart checks what one partition holds of the SKU: totals against lines, availability against both.
 func (a *auditor) checkPart(n int32, p *auditPart) (err error) {
 	if len(p.chunks) > 0 {
-		at := AuditDifference{Check: CheckLines, SKU: a.group.sku, Evidence: a.evidence(topics.Changelog, n, p.offset)}
-		if p.account, err = state.ReadAccount(a.group.sku, p.chunks); err != nil {
-			at.What, at.Got, at.Want = "changelog record", err.Error(), "readable"
-			if !errors.Is(err, state.ErrNewerFormat) {
-				a.differ(at)
-			}
-			return err
+		d := AuditDifference{
+			Check: CheckLines, What: "changelog record", SKU: a.group.sku, Evidence: a.evidence(topics.Changelog, n, p.offset),
 		}
-		a.checkAccount(n, p, at)
+		if p.account, err = state.ReadAccount(a.group.sku, p.chunks); err != nil {
+			return a.unreadable(d, err)
+		}
+		a.checkAccount(n, p, d)
 	}
 	a.checkAvailability(n, p)
 	return nil

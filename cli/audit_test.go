@@ -386,6 +386,11 @@ func TestAudit_NamesWhatConcernsAPartition(t *testing.T) {
 		}
 	}
 	run(t, cfg, "audit").want(t, cli.ExitDifferent, "1:task", "1:corrupt value", "1:readable")
+
+	// What a newer release wrote, this one can't judge.
+	newer := p.chunk("A001", 1)
+	p.produce(topics.Changelog, n, newer.Key, append([]byte{99}, newer.Value[1:]...))
+	run(t, cfg, "audit").want(t, cli.ExitFailed, "2:run the newer release")
 }
 
 // Ensure what retention took is said to be unchecked, what is left is checked, and new SKUs are checked wholly.

@@ -73,7 +73,9 @@ func scanSpan(
 }
 
 // bounds returns where each partition starts, and where it ends as far as it is committed.
-func bounds(ctx context.Context, adm *kadm.Client, topic string, only []int32) (starts, ends map[int32]int64, err error) {
+func bounds(ctx context.Context, adm *kadm.Client, topic string, only []int32) (
+	starts, ends map[int32]int64, err error,
+) {
 	if _, err := partitionsOf(ctx, adm, topic); err != nil {
 		return nil, nil, err
 	}
