@@ -439,7 +439,7 @@ func TestAudit_KnowsWhatRetentionCannotHaveTaken(t *testing.T) {
 	trim(t, c, cfg, topics.Mutations, topics.Orders)
 	p := newPlanter(t, c, cfg)
 	extra := &topics.Mutation{SKU: "A", LineID: "extra", Version: 1, Warehouse: "JKT", Qty: topics.One, EffectiveAt: 1}
-	p.fold(extra, time.Now())
+	p.fold(extra, p.all[topics.Mutations][0].Timestamp)
 	run(t, cfg, "audit").want(t, cli.ExitOK, "1:not checked: 1 SKUs wholly against the inputs: ", "1:retention took what was before")
 	p.fold(extra, time.Now().Add(48*time.Hour))
 	run(t, cfg, "audit").want(t, cli.ExitDifferent, "1:line extra", "1:not held: no input record has it")
