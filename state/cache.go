@@ -27,14 +27,15 @@ func (c *cache) get(sku string) (*item, bool) {
 func (c *cache) add(it *item) {
 	c.items[it.sku] = it
 	c.ring = append(c.ring, it)
-	c.used += int64(it.memory)
-	it.accounted = it.memory
+	it.accounted = it.memory()
+	c.used += int64(it.accounted)
 }
 
 // account takes an item's growth into the sum, and notes that it awaits the next flush.
 func (c *cache) account(it *item) {
-	c.used += int64(it.memory - it.accounted)
-	it.accounted = it.memory
+	held := it.memory()
+	c.used += int64(held - it.accounted)
+	it.accounted = held
 	c.fresh = append(c.fresh, it)
 }
 

@@ -3,7 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
+	"strings"
 
 	"stocksync/topics"
 )
@@ -15,56 +15,37 @@ const (
 	// maxChunkBytes splits a commit's entries over several chunks: a record must stay far below
 	// the changelog's 8 MiB.
 	maxChunkBytes = 1 << 20
-	// lineBytes and orderBytes are what an entry takes in memory beside its strings, roughly.
-	lineBytes  = 220
-	orderBytes = 220
-	itemBytes  = 700
+	// itemBytes, warehouseBytes and orderBytes are what those take in memory, roughly.
+	itemBytes      = 600
+	warehouseBytes = 200
+	orderBytes     = 280
 )
 
 // newItem returns a SKU that nothing is known of.
 func newItem(sku string, p Policy, n *names) *item {
-	return &item{names: n, sku: sku, policy: p, open: 1, memory: itemBytes + len(sku)}
+	it := &item{names: n, sku: sku, policy: p}
+	it.entries.begin(1)
+	return it
 }
 
 // writeChunks encodes the open chunk after a commit's changes and hands each chunk value to emit;
 // more than one when the entries exceed maxChunkBytes. The values are emit's to keep.
 func (it *item) writeChunks(buf *arena, emit func(chunk uint32, value []byte)) {
-	for _, l := range it.touched.lines {
-		l.staged = false
-		if l.chunk != it.open {
-			it.openLines = append(it.openLines, l)
-		}
-	}
-	for _, o := range it.touched.orders {
-		o.staged = false
-		if o.chunk != it.open {
-			it.openOrders = append(it.openOrders, o)
-		}
-	}
-	header := it.appendHeader(buf.scratch[:0])
+	it.compact()
+	s := &it.entries
+	buf.scratch = it.appendHeader(buf.scratch[:0])
+	header := buf.scratch
 	it.headerBytes = len(header)
-	lines, orders := it.openLines, it.openOrders
-	for {
-		entries, n := header[len(header):], 0
-		for ; len(lines) > 0 && len(entries) < maxChunkBytes; n++ {
-			entries = it.appendLine(entries, lines[0])
-			lines[0].chunk, lines = it.open, lines[1:]
-		}
-		for ; len(orders) > 0 && len(entries) < maxChunkBytes; n++ {
-			entries = it.appendOrder(entries, orders[0])
-			orders[0].chunk, orders = it.open, orders[1:]
-		}
-		var count [binary.MaxVarintLen64]byte
-		emit(it.open, buf.join(header, binary.AppendUvarint(count[:0], uint64(n)), entries))
-		buf.scratch = header[:0]
-		last := len(lines)+len(orders) == 0
-		if n >= chunkLines || !last {
-			it.open++
-			it.openLines, it.openOrders = lines, orders
-		}
-		if last {
-			return
-		}
+	var prefix [1 + binary.MaxVarintLen64]byte
+	prefix[0] = skuFormat
+	before := binary.AppendUvarint(prefix[:1], uint64(len(header)))
+	first := len(s.chunks) - 1
+	s.split()
+	for i, c := range s.chunks[first:] {
+		emit(c.number, buf.join(before, header, s.data[c.start:s.end(first+i)]))
+	}
+	if s.count >= chunkLines {
+		s.begin(s.open().number + 1)
 	}
 }
 
@@ -75,26 +56,20 @@ func load(sku string, chunks []chunkValue, p Policy, n *names) (*item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sku %q: %w", sku, err)
 	}
-	c := cursor{rest: chunks[newest].value}
-	if it.readHeader(&c); c.err != nil {
-		return nil, fmt.Errorf("sku %q chunk %d: %w", sku, chunks[newest].number, c.err)
+	if _, err := it.readChunk(chunks[newest].value); err != nil {
+		return nil, fmt.Errorf("sku %q chunk %d: %w", sku, chunks[newest].number, err)
 	}
-	it.headerBytes = len(chunks[newest].value) - len(c.rest)
-	entries, scratch := c, &item{names: n}
-	for i, chunk := range chunks {
+	for _, chunk := range chunks {
 		if chunk.number < it.firstLive {
 			continue
 		}
-		c, header := entries, it
-		if i != newest {
-			c, header = cursor{rest: chunk.value}, scratch
-			header.readHeader(&c)
-		}
-		if err := it.addEntries(&c, header, chunk.number); err != nil {
+		if err := it.addChunk(chunk); err != nil {
 			return nil, fmt.Errorf("sku %q chunk %d: %w", sku, chunk.number, err)
 		}
 	}
-	it.reopen(chunks[len(chunks)-1].number)
+	if it.entries.count >= chunkLines {
+		it.entries.begin(it.entries.open().number + 1)
+	}
 	it.settle()
 	if it.policy != p {
 		for i := range it.warehouses {
@@ -115,95 +90,105 @@ type chunkValue struct {
 func newestHeader(chunks []chunkValue) (int, error) {
 	newest, highest := 0, uint64(0)
 	for i, chunk := range chunks {
-		c := cursor{rest: chunk.value}
-		c.format(skuFormat, "changelog value")
+		header, _, err := splitChunk(chunk.value)
+		if err != nil {
+			return 0, fmt.Errorf("chunk %d: %w", chunk.number, err)
+		}
+		c := cursor{rest: header}
 		if r := c.uvarint(); r >= highest {
 			newest, highest = i, r
-		}
-		if c.err != nil {
-			return 0, fmt.Errorf("chunk %d: %w", chunk.number, c.err)
 		}
 	}
 	return newest, nil
 }
 
-// addEntries reads a chunk's entries, the later version of each id winning.
-func (it *item) addEntries(c *cursor, header *item, chunk uint32) error {
-	if len(header.warehouses) > len(it.warehouses) || len(header.stores) > len(it.stores) {
-		c.fail()
+// addChunk takes a chunk's entries over, the later version of each id winning.
+func (it *item) addChunk(chunk chunkValue) error {
+	_, entries, err := splitChunk(chunk.value)
+	if err != nil {
+		return err
 	}
-	for n := c.count(3); n > 0 && c.err == nil; n-- {
-		l, o := header.readEntry(c)
+	s := &it.entries
+	s.begin(chunk.number)
+	place := uint32(len(s.data))
+	s.data = append(s.data, entries...)
+	var e entry
+	for c := (cursor{rest: s.data[place:]}); len(c.rest) > 0; place = uint32(len(s.data) - len(c.rest)) {
+		c.entry(&e)
 		if c.err != nil {
-			break
+			return c.err
 		}
-		if l != nil {
-			it.keepLine(l, chunk)
+		if !it.fits(&e) {
+			return errCorrupt
+		}
+		s.count++
+		if e.isOrder {
+			it.keepOrder(&e.order, place)
 		} else {
-			it.keepOrder(o, chunk)
+			it.keepLine(&e.line, place)
 		}
 	}
-	if c.err == nil && len(c.rest) > 0 {
-		c.fail()
-	}
-	return c.err
+	return nil
 }
 
-func (it *item) keepLine(l *line, chunk uint32) {
-	l.chunk = chunk
+// fits checks an entry's indices against the header's lists.
+func (it *item) fits(e *entry) bool {
+	if !e.isOrder {
+		return uint32(e.line.warehouse) < uint32(len(it.warehouses))
+	}
+	o := &e.order
+	return (!o.arrived || uint32(o.warehouse) < uint32(len(it.warehouses))) &&
+		(o.store == -1 || uint32(o.store) < uint32(len(it.stores)))
+}
+
+func (it *item) keepLine(l *line, place uint32) {
+	s := &it.entries
+	o := s.open()
+	o.latest = max(o.latest, l.at)
 	hash := it.names.sum(l.id)
-	held, ok := it.lines.get(l.id, hash)
+	var held line
+	old, ok := s.find(l.id, hash, &held)
 	switch {
 	case !ok:
-		it.lines.add(l, hash)
-		it.memory += lineBytes + len(l.id) + len(l.orderLineID) + len(l.voucherNo)
+		s.lines.add(hash, place)
 	case l.version >= held.version:
-		*held = *l
+		s.lines.move(hash, old, place)
+		s.drop(old)
+	default:
+		s.drop(place)
 	}
 }
 
-func (it *item) keepOrder(o *orderLine, chunk uint32) {
-	o.chunk = chunk
+func (it *item) keepOrder(o *orderLine, place uint32) {
 	hash := it.names.sum(o.id)
+	o.place, o.written = place, true
 	held, ok := it.orders.get(o.id, hash)
 	switch {
 	case !ok:
-		it.orders.add(o, hash)
-		it.memory += orderBytes + len(o.id) + len(o.orderID)
+		kept := *o
+		kept.id, kept.orderID = strings.Clone(o.id), strings.Clone(o.orderID)
+		it.orders.add(&kept, hash)
 	case o.arrived && (!held.arrived || o.version >= held.version), !o.arrived && !held.arrived:
+		it.entries.drop(held.place)
+		o.id, o.orderID = held.id, strings.Clone(o.orderID)
 		*held = *o
+	default:
+		it.entries.drop(place)
 	}
 }
 
-// reopen finds out which chunk takes the next entries: the last one, or one after it when that
-// is closed.
-func (it *item) reopen(last uint32) {
-	it.open = last
-	for _, l := range it.lines.list {
-		if l.chunk == last {
-			it.openLines = append(it.openLines, l)
-		}
-	}
-	for _, o := range it.orders.list {
-		if o.chunk == last && o.chunk != 0 {
-			it.openOrders = append(it.openOrders, o)
-		}
-	}
-	if len(it.openLines)+len(it.openOrders) >= chunkLines {
-		it.open++
-		it.openLines, it.openOrders = nil, nil
-	}
-}
-
-// settle orders the loaded lines and derives what the header does not carry: the newest count of
-// each warehouse, and what was delivered of each order line.
+// settle derives from the loaded lines what the header does not carry: the newest count of each
+// warehouse, and what was delivered of each order line.
 func (it *item) settle() {
 	for _, o := range it.orders.list {
 		o.delivered, o.returned = o.collapsed.delivered, o.collapsed.returned
 	}
-	for _, l := range it.lines.list {
+	for l := range it.ledger() {
 		w := &it.warehouses[l.warehouse]
-		w.lines = append(w.lines, l)
+		w.latest = max(w.latest, l.at)
+		if w.counts(l) && l.position().compare(w.start()) > 0 {
+			w.newest = countedOf(l)
+		}
 		if l.orderLineID == "" || !l.live(topics.KindDelta) {
 			continue
 		}
@@ -211,15 +196,6 @@ func (it *item) settle() {
 		o.delivered -= l.qty
 		if l.isReturn {
 			o.returned += l.qty
-		}
-	}
-	for i := range it.warehouses {
-		w := &it.warehouses[i]
-		slices.SortFunc(w.lines, func(a, b *line) int { return a.position().compare(b.position()) })
-		for _, l := range w.lines {
-			if w.counts(l) {
-				w.newest = l
-			}
 		}
 	}
 }

@@ -82,7 +82,7 @@ func TestChunk_AChangedEntryMovesToTheOpenOne(t *testing.T) {
 	r.commitLines("e")
 	closed := r.chunksOf("A")[1]
 	r.commitLines("b", "e")
-	r.wantEntries("A", map[uint32]string{1: "a b c d", 2: "e b"})
+	r.wantEntries("A", map[uint32]string{1: "a b c d", 2: "b e"})
 	if r.chunksOf("A")[1] != closed {
 		t.Error("the closed chunk was written again")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 
 	"stocksync/topics"
 )
@@ -39,6 +40,29 @@ func appendTime(b []byte, t, base topics.Time) []byte {
 		return append(b, 0)
 	}
 	return binary.AppendUvarint(b, zigzag(int64(base-t))+1)
+}
+
+// epoch is what moments and days of entries are counted from: 2020-01-01, near what they are.
+const (
+	epochDay = 18262
+	epoch    = topics.Time(epochDay*86_400*1_000_000) + 1
+)
+
+// appendMoment writes a moment by itself: whole milliseconds in the odd numbers, others in the even ones,
+// and 0 for no time.
+func appendMoment(b []byte, t topics.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0)
+	}
+	d := int64(t - epoch)
+	if d%1000 == 0 {
+		return binary.AppendUvarint(b, zigzag(d/1000)<<1+1)
+	}
+	return binary.AppendUvarint(b, zigzag(d)<<1+2)
+}
+
+func appendDay(b []byte, day int32) []byte {
+	return binary.AppendUvarint(b, zigzag(int64(day-epochDay)))
 }
 
 // cursor reads a value; after the first fault every read returns zero and err is set.
@@ -92,6 +116,12 @@ func (c *cursor) bytes() []byte { return c.take(c.uvarint()) }
 
 func (c *cursor) string() string { return string(c.bytes()) }
 
+// alias reads a string that shares the value's memory.
+func (c *cursor) alias() string {
+	b := c.bytes()
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
 func (c *cursor) quantity() topics.Quantity {
 	u := c.uvarint()
 	switch {
@@ -114,6 +144,19 @@ func (c *cursor) time(base topics.Time) topics.Time {
 	}
 	return base - topics.Time(unzigzag(u-1))
 }
+
+func (c *cursor) moment() topics.Time {
+	u := c.uvarint()
+	switch {
+	case u == 0:
+		return 0
+	case u&1 == 1:
+		return epoch + topics.Time(unzigzag(u>>1)*1000)
+	}
+	return epoch + topics.Time(unzigzag((u-2)>>1))
+}
+
+func (c *cursor) day() int32 { return epochDay + int32(c.varint()) }
 
 // count reads a number of elements of at least size bytes each, so that a corrupt length cannot
 // ask for more memory than the value could fill.

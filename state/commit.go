@@ -167,31 +167,31 @@ func (t *Task) replay(c Change) error {
 // day of each entry.
 func (t *Task) indexDays(sku string, value []byte) error {
 	header := &item{names: t.names}
-	c := cursor{rest: value}
-	header.readHeader(&c)
+	entries, err := header.readChunk(value)
+	if err != nil {
+		return fmt.Errorf("sku %q: %w", sku, err)
+	}
+	last := header.activeDay
 	add := func(day int32) {
 		t.pending.add([]write{{key: appendDayKey(nil, t.partition, day, sku)}})
 	}
-	if header.activeDay > 0 {
-		add(header.activeDay)
+	if last > 0 {
+		add(last)
 	}
-	last := header.activeDay
-	for n := c.count(3); n > 0 && c.err == nil; n-- {
-		l, o := header.readEntry(&c)
-		day := last
-		switch {
-		case l != nil:
-			day = l.arrived
-		case o != nil:
-			day = o.changed
+	var e entry
+	for c := (cursor{rest: entries}); len(c.rest) > 0; {
+		c.entry(&e)
+		if c.err != nil {
+			return fmt.Errorf("sku %q: %w", sku, c.err)
 		}
-		if day != last && c.err == nil {
+		day := e.line.arrived
+		if e.isOrder {
+			day = e.order.changed
+		}
+		if day != last {
 			add(day)
 			last = day
 		}
-	}
-	if c.err != nil {
-		return fmt.Errorf("sku %q: %w", sku, c.err)
 	}
 	return nil
 }

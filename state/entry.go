@@ -14,8 +14,8 @@ import (
 //	             warehouse; ordered_qty; ordered_at; order_id; store where flagged;
 //	             where flagged: delivered and returned of collapsed lines
 //
-// Warehouses and stores are indices into the header's lists, times are relative to as_of, days to
-// the active day.
+// Warehouses and stores are indices into the header's lists, which only grow; nothing else in an entry
+// depends on the header, so that it may move from chunk to chunk as it is.
 const (
 	entryOrder = 1
 
@@ -30,38 +30,43 @@ const (
 	orderCollapsed = 1 << 6
 )
 
-func (it *item) appendLine(b []byte, l *line) []byte {
+func appendLine(b []byte, l *line) []byte {
 	tag := byte(l.kind) << 1
-	for _, f := range [...]struct {
-		on  bool
-		bit byte
-	}{
-		{l.cancelled, lineCancelled},
-		{l.isReturn, lineReturn},
-		{l.orderLineID != "", lineOrder},
-		{l.reason != "", lineReason},
-		{l.voucherNo != "", lineVoucher},
-	} {
-		if f.on {
-			tag |= f.bit
-		}
+	if l.cancelled {
+		tag |= lineCancelled
+	}
+	if l.isReturn {
+		tag |= lineReturn
+	}
+	if l.orderLineID != "" {
+		tag |= lineOrder
+	}
+	if l.reason != "" {
+		tag |= lineReason
+	}
+	if l.voucherNo != "" {
+		tag |= lineVoucher
 	}
 	b = appendString(append(b, tag), l.id)
 	b = binary.AppendUvarint(b, zigzag(l.version))
 	b = binary.AppendUvarint(b, uint64(l.warehouse))
 	b = appendQuantity(b, l.qty)
-	b = appendTime(b, l.at, it.asOf)
+	b = appendMoment(b, l.at)
 	b = binary.AppendUvarint(b, zigzag(l.seq))
-	b = binary.AppendUvarint(b, zigzag(int64(it.activeDay-l.arrived)))
-	for _, s := range [...]string{l.orderLineID, l.reason, l.voucherNo} {
-		if s != "" {
-			b = appendString(b, s)
-		}
+	b = appendDay(b, l.arrived)
+	if l.orderLineID != "" {
+		b = appendString(b, l.orderLineID)
+	}
+	if l.reason != "" {
+		b = appendString(b, l.reason)
+	}
+	if l.voucherNo != "" {
+		b = appendString(b, l.voucherNo)
 	}
 	return b
 }
 
-func (it *item) appendOrder(b []byte, o *orderLine) []byte {
+func appendOrder(b []byte, o *orderLine) []byte {
 	tag := entryOrder | byte(o.status)<<1
 	if o.arrived {
 		tag |= orderArrived
@@ -73,12 +78,12 @@ func (it *item) appendOrder(b []byte, o *orderLine) []byte {
 		tag |= orderCollapsed
 	}
 	b = appendString(append(b, tag), o.id)
-	b = binary.AppendUvarint(b, zigzag(int64(it.activeDay-o.changed)))
+	b = appendDay(b, o.changed)
 	if o.arrived {
 		b = binary.AppendUvarint(b, zigzag(o.version))
 		b = binary.AppendUvarint(b, uint64(o.warehouse))
 		b = appendQuantity(b, o.ordered)
-		b = appendTime(b, o.orderedAt, it.asOf)
+		b = appendMoment(b, o.orderedAt)
 		b = appendString(b, o.orderID)
 	}
 	if o.store >= 0 {
@@ -90,49 +95,56 @@ func (it *item) appendOrder(b []byte, o *orderLine) []byte {
 	return b
 }
 
-// readEntry decodes one entry of a chunk whose header is in it: one of the results is set.
-func (it *item) readEntry(c *cursor) (*line, *orderLine) {
+// entry decodes the next entry into e, whose strings then alias the value.
+func (c *cursor) entry(e *entry) {
 	tag := c.byte()
-	if tag&entryOrder != 0 {
-		return nil, it.readOrder(c, tag)
+	e.isOrder = tag&entryOrder != 0
+	if e.isOrder {
+		c.readOrder(tag, &e.order)
+	} else {
+		c.readLine(tag, &e.line)
 	}
-	l := &line{
-		kind: topics.MutationKind(tag >> 1 & 3), cancelled: tag&lineCancelled != 0, isReturn: tag&lineReturn != 0,
-		id: c.string(), version: c.varint(), warehouse: c.index(len(it.warehouses)), qty: c.quantity(),
-		at: c.time(it.asOf), seq: c.varint(), arrived: it.activeDay - int32(c.varint()),
+}
+
+func (c *cursor) readLine(tag byte, l *line) {
+	l.kind = topics.MutationKind(tag >> 1 & 3)
+	l.cancelled, l.isReturn = tag&lineCancelled != 0, tag&lineReturn != 0
+	l.id = c.alias()
+	l.version = c.varint()
+	l.warehouse = int32(c.uvarint())
+	l.qty = c.quantity()
+	l.at = c.moment()
+	l.seq = c.varint()
+	l.arrived = c.day()
+	l.orderLineID, l.reason, l.voucherNo = "", "", ""
+	if tag&lineOrder != 0 {
+		l.orderLineID = c.alias()
+	}
+	if tag&lineReason != 0 {
+		l.reason = c.alias()
+	}
+	if tag&lineVoucher != 0 {
+		l.voucherNo = c.alias()
 	}
 	if l.kind > topics.KindCount {
 		c.fail()
 	}
-	if tag&lineOrder != 0 {
-		l.orderLineID = c.string()
-	}
-	if tag&lineReason != 0 {
-		l.reason = it.names.internBytes(c.bytes())
-	}
-	if tag&lineVoucher != 0 {
-		l.voucherNo = c.string()
-	}
-	return l, nil
 }
 
-func (it *item) readOrder(c *cursor, tag byte) *orderLine {
-	o := &orderLine{
-		status: topics.OrderStatus(tag >> 1 & 7), arrived: tag&orderArrived != 0, store: -1,
-		id: c.string(), changed: it.activeDay - int32(c.varint()),
-	}
+func (c *cursor) readOrder(tag byte, o *orderLine) {
+	*o = orderLine{status: topics.OrderStatus(tag >> 1 & 7), arrived: tag&orderArrived != 0, store: -1}
+	o.id, o.changed = c.alias(), c.day()
 	if o.status > topics.OrderRemoved {
 		c.fail()
 	}
 	if o.arrived {
-		o.version, o.warehouse = c.varint(), c.index(len(it.warehouses))
-		o.ordered, o.orderedAt, o.orderID = c.quantity(), c.time(it.asOf), c.string()
+		o.version, o.warehouse = c.varint(), int32(c.uvarint())
+		o.ordered, o.orderedAt, o.orderID = c.quantity(), c.moment(), c.alias()
 	}
 	if tag&orderStore != 0 {
-		o.store = c.index(len(it.stores))
+		o.store = int32(c.uvarint())
 	}
 	if tag&orderCollapsed != 0 {
 		o.collapsed = deliveries{c.quantity(), c.quantity()}
 	}
-	return o
 }

@@ -69,7 +69,9 @@ func DecodeChunks(values ...[]byte) (*Chunk, error) {
 		return nil, err
 	}
 	header := &item{names: newNames()}
-	header.readHeader(&cursor{rest: values[newest]})
+	if _, err := header.readChunk(values[newest]); err != nil {
+		return nil, err
+	}
 	for i := range chunks {
 		chunks[i].number = max(1, header.firstLive) + uint32(i)
 	}
@@ -82,20 +84,11 @@ func DecodeChunks(values ...[]byte) (*Chunk, error) {
 
 // Encode writes everything that the chunk holds as one changelog value.
 func (c *Chunk) Encode() []byte {
-	b := c.it.appendHeader(nil)
-	var entries []byte
-	n := uint64(0)
-	for _, l := range c.it.lines.list {
-		entries = c.it.appendLine(entries, l)
-		n++
-	}
-	for _, o := range c.it.orders.list {
-		if o.chunk != 0 {
-			entries = c.it.appendOrder(entries, o)
-			n++
-		}
-	}
-	return append(binary.AppendUvarint(b, n), entries...)
+	entries := &c.it.entries
+	entries.chunks, entries.stale = []chunk{{number: 1}}, true
+	var value []byte
+	c.it.writeChunks(&arena{blocks: &blocks{}}, func(_ uint32, v []byte) { value = append(value, v...) })
+	return value
 }
 
 // Snapshot shows what the chunk holds.
@@ -132,7 +125,7 @@ func WithHorizon(c *Chunk) *Chunk {
 	it.lineFrontier, it.orderFrontier, it.firstLive = position{at + 5, 2, "L/last"}, at+7, 3
 	for _, o := range it.orders.list {
 		o.collapsed = deliveries{5 * topics.One, topics.One / 2}
-		o.chunk = 4
+		it.entries.putOrder(o)
 	}
 	return c
 }
@@ -196,24 +189,28 @@ func RecodeViewPosition(b []byte) ([]byte, error) {
 
 // EntryIDs returns the ids of a changelog value's entries, in order.
 func EntryIDs(value []byte) ([]string, error) {
-	header := &item{names: newNames()}
-	c := cursor{rest: value}
-	header.readHeader(&c)
-	ids := []string{}
-	for n := c.count(3); n > 0 && c.err == nil; n-- {
-		if l, o := header.readEntry(&c); l != nil {
-			ids = append(ids, l.id)
-		} else {
-			ids = append(ids, o.id)
-		}
+	_, entries, err := splitChunk(value)
+	if err != nil {
+		return nil, err
 	}
-	return ids, c.err
+	ids := []string{}
+	var e entry
+	for c := (cursor{rest: entries}); len(c.rest) > 0; {
+		c.entry(&e)
+		if c.err != nil {
+			return nil, c.err
+		}
+		id := e.line.id
+		if e.isOrder {
+			id = e.order.id
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 // HeaderOf returns the bytes of a changelog value that stand before its entries.
 func HeaderOf(value []byte) ([]byte, error) {
-	header := &item{names: newNames()}
-	c := cursor{rest: value}
-	header.readHeader(&c)
-	return value[:len(value)-len(c.rest)], c.err
+	_, entries, err := splitChunk(value)
+	return value[:len(value)-len(entries)], err
 }

@@ -44,12 +44,14 @@ func (it *item) applyMutation(m *topics.Mutation, now topics.Time) (Outcome, *to
 		return Applied, nil
 	}
 	hash := it.names.sum(m.LineID)
-	old, held := it.lines.get(m.LineID, hash)
+	var old line
+	place, held := it.entries.find(m.LineID, hash, &old)
 	if held && m.Version < old.version {
 		return Duplicate, nil
 	}
 	candidate := line{
-		id: m.LineID, orderLineID: m.OrderLineID, version: m.Version, seq: m.Seq, qty: m.Qty,
+		id: m.LineID, orderLineID: m.OrderLineID, reason: m.Reason, voucherNo: m.VoucherNo,
+		version: m.Version, seq: m.Seq, qty: m.Qty,
 		at: m.EffectiveAt, warehouse: it.warehouse(m.Warehouse), arrived: now.UTCDay(),
 		kind: m.Kind, cancelled: m.Status == topics.StatusCancelled, isReturn: m.IsReturn,
 	}
@@ -67,8 +69,7 @@ func (it *item) applyMutation(m *topics.Mutation, now topics.Time) (Outcome, *to
 		wide = it.tooWide("warehouse", m.Warehouse)
 		candidate.warehouse = it.addWarehouse(m.Warehouse)
 	}
-	it.names.own(&candidate, m)
-	return it.putLine(old, &candidate, hash, before, wide)
+	return it.putLine(&candidate, hash, &old, place, held, before, wide)
 }
 
 func conflict(field, id string, version int64) *topics.Reject {
@@ -122,45 +123,31 @@ func (it *item) overflow(field string, q topics.Quantity, wide *topics.Reject) *
 		"%s: %s would take a total of %q out of its range", field, q, it.sku)}
 }
 
-// putLine replaces old, nil when the line is not held, by l, unless that overflows or wide is set.
-func (it *item) putLine(old, l *line, hash uint32, before mark, wide *topics.Reject) (Outcome, *topics.Reject) {
+// putLine gives a ledger line its next version, unless that overflows or wide is set: the one at a place
+// is old, where it is held.
+func (it *item) putLine(
+	l *line, hash uint32, old *line, place uint32, held bool, before mark, wide *topics.Reject,
+) (Outcome, *topics.Reject) {
 	it.suspect = false
-	qty := l.qty
-	if old == nil {
-		kept := *l
-		l = &kept
-		it.lines.add(l, hash)
-		it.count(l)
-	} else {
-		was := *old
+	if held {
 		it.uncount(old)
-		chunk, staged := old.chunk, old.staged
-		*old, *l = *l, was
-		old.chunk, old.staged = chunk, staged
-		it.count(old)
 	}
-	refused := it.overflow("qty", qty, wide)
+	at := it.entries.put(l, hash, place, held)
+	it.count(l)
+	refused := it.overflow("qty", l.qty, wide)
 	if refused == nil {
-		if old == nil {
-			old = l
-			it.memory += lineBytes + len(l.id) + len(l.orderLineID) + len(l.voucherNo)
-		}
-		it.stageLine(old)
 		return Applied, nil
 	}
-	if old == nil {
-		it.uncount(l)
-		it.lines.removeLast()
-	} else {
-		it.uncount(old)
-		*old = *l
+	it.uncount(l)
+	it.entries.undo(hash, at, place, held)
+	if held {
 		it.count(old)
 	}
 	it.rewind(before)
 	return DeadLettered, refused
 }
 
-// count adds a held line to all totals, uncount takes it out.
+// count adds a ledger line to all totals, uncount takes it out.
 func (it *item) count(l *line) {
 	it.link(l)
 	if l.orderLineID != "" {
@@ -182,17 +169,16 @@ func (it *item) orderFor(id string) *orderLine {
 	if o, ok := it.orders.get(id, hash); ok {
 		return o
 	}
-	o := &orderLine{id: id, store: -1}
+	o := &orderLine{id: strings.Clone(id), store: -1}
 	it.orders.add(o, hash)
-	it.memory += orderBytes + len(id)
 	return o
 }
 
 // mark remembers how much an item holds, so that a refused event leaves nothing behind.
-type mark struct{ warehouses, stores, orders, headerBytes, memory int }
+type mark struct{ warehouses, stores, orders, headerBytes int }
 
 func (it *item) mark() mark {
-	return mark{len(it.warehouses), len(it.stores), len(it.orders.list), it.headerBytes, it.memory}
+	return mark{len(it.warehouses), len(it.stores), len(it.orders.list), it.headerBytes}
 }
 
 func (it *item) rewind(m mark) {
@@ -200,14 +186,7 @@ func (it *item) rewind(m mark) {
 		it.orders.removeLast()
 	}
 	it.warehouses, it.stores = it.warehouses[:m.warehouses], it.stores[:m.stores]
-	it.headerBytes, it.memory = m.headerBytes, m.memory
-}
-
-func (it *item) stageLine(l *line) {
-	if !l.staged {
-		l.staged = true
-		it.touched.lines = append(it.touched.lines, l)
-	}
+	it.headerBytes = m.headerBytes
 }
 
 // applyOrder folds one version of a sales-order line at broker time now, like applyMutation.
@@ -280,7 +259,7 @@ func (it *item) putOrder(
 		next.orderID = strings.Clone(m.OrderID)
 	}
 	next.delivered, next.returned, next.collapsed = old.delivered, old.returned, old.collapsed
-	next.chunk, next.staged = old.chunk, old.staged
+	next.place, next.written = old.place, old.written
 	*old = *next
 	it.reserve(old)
 	if refused := it.overflow("ordered_qty", m.OrderedQty, wide); refused != nil {
@@ -290,13 +269,7 @@ func (it *item) putOrder(
 		it.rewind(before)
 		return DeadLettered, refused
 	}
-	if added {
-		it.memory += orderBytes + len(old.id) + len(old.orderID)
-	}
-	if !old.staged {
-		old.staged = true
-		it.touched.orders = append(it.touched.orders, old)
-	}
+	it.entries.putOrder(old)
 	if fresh && old.store >= 0 {
 		it.orderFrom(old.store)
 	}

@@ -8,7 +8,7 @@ import (
 
 // skuFormat is the format byte of a SKU chunk. Version 1:
 //
-//	format
+//	format; length of the header that follows: uvarint
 //	revision, as_of: uvarint; policy: byte; first live chunk: uvarint
 //	first_seen, last_mutation, last_order, last_count: before as_of (0 = none, else zigzag + 1)
 //	active day: varint, days before as_of's
@@ -17,7 +17,7 @@ import (
 //	orders_from: count, each store, revisions before this one
 //	flags: byte; 1 = bases: per warehouse actual, count position, taken: count, each store, taken;
 //	       2 = line frontier: position; 4 = order frontier: as_of-relative time
-//	entries: count, each as in entry.go
+//	entries up to the end, each as in entry.go
 //
 // Strings are a uvarint length and bytes, quantities as in codec.go, a position is time, seq, id.
 const skuFormat = 1
@@ -28,9 +28,8 @@ const (
 	headerOrderFrontier
 )
 
-// appendHeader encodes all of a chunk's value that comes before its entries.
+// appendHeader encodes what every chunk of the SKU repeats.
 func (it *item) appendHeader(b []byte) []byte {
-	b = append(b, skuFormat)
 	b = binary.AppendUvarint(b, uint64(it.revision))
 	b = binary.AppendUvarint(b, uint64(it.asOf))
 	b = append(b, it.policy.bits())
@@ -122,9 +121,31 @@ func (p position) append(b []byte, asOf topics.Time) []byte {
 	return appendString(b, p.id)
 }
 
-// readHeader decodes what appendHeader wrote into an item without entries.
-func (it *item) readHeader(c *cursor) {
+// readChunk decodes a chunk's header into an item without entries, and returns the entries.
+func (it *item) readChunk(value []byte) (entries []byte, err error) {
+	header, entries, err := splitChunk(value)
+	if err != nil {
+		return nil, err
+	}
+	c := cursor{rest: header}
+	it.readHeader(&c)
+	if c.err == nil && len(c.rest) > 0 {
+		c.fail()
+	}
+	it.headerBytes = len(header)
+	return entries, c.err
+}
+
+// splitChunk takes a chunk's value apart.
+func splitChunk(value []byte) (header, entries []byte, err error) {
+	c := cursor{rest: value}
 	c.format(skuFormat, "changelog value")
+	header = c.bytes()
+	return header, c.rest, c.err
+}
+
+// readHeader decodes what appendHeader wrote.
+func (it *item) readHeader(c *cursor) {
 	it.revision = int64(c.uvarint())
 	it.asOf = topics.Time(c.uvarint())
 	it.policy = policyOf(c.byte())
@@ -132,37 +153,28 @@ func (it *item) readHeader(c *cursor) {
 	it.firstSeen, it.lastMutation = c.time(it.asOf), c.time(it.asOf)
 	it.lastOrder, it.lastCount = c.time(it.asOf), c.time(it.asOf)
 	it.activeDay = it.asOf.UTCDay() - int32(c.varint())
-	it.stores = resize(it.stores, c.count(1))
+	it.stores = make([]string, c.count(1))
 	for i := range it.stores {
 		it.stores[i] = it.names.internBytes(c.bytes())
 	}
-	it.warehouses = resize(it.warehouses, c.count(4))
+	it.warehouses = make([]warehouse, c.count(4))
 	it.total = stock{}
 	for i := range it.warehouses {
 		it.warehouses[i].read(c, it)
 		it.total.actual += it.warehouses[i].actual
 		it.total.reserved += it.warehouses[i].reserved
 	}
-	it.ordersFrom = resize(it.ordersFrom, c.count(2))
+	it.ordersFrom = make([]storeRevision, c.count(2))
 	for i := range it.ordersFrom {
 		it.ordersFrom[i] = storeRevision{c.index(len(it.stores)), it.revision - c.varint()}
 	}
 	it.readHorizon(c)
 }
 
-// resize returns a slice of n elements that reuses what s holds: headers of older chunks are read
-// only for what their entries are relative to.
-func resize[T any](s []T, n int) []T {
-	if n <= cap(s) {
-		return s[:n]
-	}
-	return make([]T, n)
-}
-
 func (w *warehouse) read(c *cursor, it *item) {
 	w.name = it.names.internBytes(c.bytes())
 	w.actual, w.reserved = c.quantity(), c.quantity()
-	w.byStore = resize(w.byStore, c.count(3))
+	w.byStore = make([]storeStock, c.count(3))
 	for i := range w.byStore {
 		w.byStore[i] = storeStock{c.index(len(it.stores)), c.quantity(), c.quantity()}
 	}

@@ -16,7 +16,6 @@ type item struct {
 	recorded []stock // of the warehouses in the last record, where it was made under another policy
 
 	firstLive uint32 // chunks below it are dead
-	open      uint32 // chunk that takes new and changed entries
 
 	stores     []string // names that byStore and ordersFrom index; only grows
 	warehouses []warehouse
@@ -30,16 +29,12 @@ type item struct {
 	lineFrontier  position
 	orderFrontier topics.Time
 
-	lines  table[*line]
-	orders table[*orderLine]
-
-	openLines  []*line // entries of the open chunk, as it was last committed
-	openOrders []*orderLine
+	entries entries
+	orders  table[*orderLine]
 
 	suspect     bool // a sum wrapped during the event in progress; overflow.go decides
 	headerBytes int  // size of the header when last encoded, plus what came since
-	memory      int  // bytes held, roughly; the cache's measure
-	accounted   int  // of memory, in the cache's sum
+	accounted   int  // bytes held, in the cache's sum
 
 	// The commit in progress; reset by it.
 	touched *touched // nil between commits
@@ -56,8 +51,8 @@ type warehouse struct {
 	name string
 	stock
 	byStore []storeStock
-	lines   []*line // in effective order
-	newest  *line   // newest live count held; nil: the base's count, or none
+	latest  topics.Time // no ledger line here is later
+	newest  *counted    // newest live count held; nil: the base's count, or none
 	base    base
 }
 
@@ -87,8 +82,6 @@ type storeRevision struct {
 type touched struct {
 	dirty       bool
 	before      []stock // of the warehouses when the commit began
-	lines       []*line // changed, each once
-	orders      []*orderLine
 	trigger     topics.Trigger
 	causes      []topics.Cause // at most maxCauses, newest last
 	causesTotal int
@@ -128,6 +121,13 @@ func cmpInt(a, b int64) int {
 	return 1
 }
 
+// memory returns the bytes held, roughly: the cache's measure.
+func (it *item) memory() int {
+	s := &it.entries
+	return itemBytes + len(it.sku) + cap(s.data) + 16*cap(s.chunks) + 8*len(s.lines.slots) +
+		warehouseBytes*cap(it.warehouses) + orderBytes*len(it.orders.list)
+}
+
 // begin notes what the item was before the first event of a commit.
 func (it *item) begin(free *touchedPool) {
 	if it.touched != nil {
@@ -164,12 +164,8 @@ func (p *touchedPool) take() *touched {
 }
 
 func (p *touchedPool) give(t *touched) {
-	clear(t.lines)
-	clear(t.orders)
 	clear(t.causes)
-	*t = touched{
-		before: t.before[:0], lines: t.lines[:0], orders: t.orders[:0], causes: t.causes[:0], days: t.days[:0],
-	}
+	*t = touched{before: t.before[:0], causes: t.causes[:0], days: t.days[:0]}
 	p.free = append(p.free, t)
 }
 

@@ -1,12 +1,12 @@
 package state
 
 import (
-	"slices"
+	"strings"
 
 	"stocksync/topics"
 )
 
-// line is the current version of one ledger line.
+// line is one version of a ledger line. Its strings may alias what it was read from.
 type line struct {
 	id, orderLineID, reason, voucherNo string
 
@@ -14,16 +14,13 @@ type line struct {
 	qty          topics.Quantity
 	at           topics.Time
 	warehouse    int32
-	arrived      int32  // UTC day of the last change, by broker time
-	chunk        uint32 // that holds this version
+	arrived      int32 // UTC day of the last change, by broker time
 
 	kind      topics.MutationKind
 	cancelled bool
 	isReturn  bool
-	staged    bool // in touched.lines
 }
 
-func (l *line) key() string        { return l.id }
 func (l *line) position() position { return position{l.at, l.seq, l.id} }
 
 // live tells whether the line is a delta that counts, or a count that does.
@@ -35,22 +32,25 @@ func (l *line) sameContent(m *line) bool {
 		l.at == m.at && l.seq == m.seq && l.orderLineID == m.orderLineID && l.isReturn == m.isReturn
 }
 
+// counted is a live count that a warehouse's deltas add to.
+type counted struct {
+	position // its id is its own
+	qty      topics.Quantity
+}
+
+// countedOf copies what is needed of a line that is a count.
+func countedOf(l *line) *counted {
+	c := &counted{l.position(), l.qty}
+	c.id = strings.Clone(c.id)
+	return c
+}
+
 // start is the place from which a warehouse's deltas count: its newest live count's.
 func (w *warehouse) start() position {
 	if w.newest != nil {
-		return w.newest.position()
+		return w.newest.position
 	}
 	return w.base.count
-}
-
-// search returns the index in effective order at which p stands or would stand.
-func (w *warehouse) search(p position) int {
-	n := len(w.lines)
-	if n == 0 || w.lines[n-1].position().compare(p) < 0 {
-		return n
-	}
-	i, _ := slices.BinarySearchFunc(w.lines, p, func(l *line, p position) int { return l.position().compare(p) })
-	return i
 }
 
 // counts tells whether a line is a live count that the base does not already hold.
@@ -58,63 +58,68 @@ func (w *warehouse) counts(l *line) bool {
 	return l.live(topics.KindCount) && l.position().compare(w.base.count) > 0
 }
 
-// link adds a line to its warehouse: to its order and to its totals.
+// link adds a line to the totals of its warehouse. Its entry is there already.
 func (it *item) link(l *line) {
 	w := &it.warehouses[l.warehouse]
-	i := w.search(l.position())
-	if i == len(w.lines) {
-		w.lines = append(w.lines, l)
-	} else {
-		w.lines = slices.Insert(w.lines, i, l)
+	last := l.at > w.latest
+	w.latest = max(w.latest, l.at)
+	if l.position().compare(w.start()) <= 0 {
+		return
 	}
 	switch {
 	case l.live(topics.KindDelta):
-		if l.position().compare(w.start()) > 0 {
-			it.setActual(w, it.plus(w.actual, l.qty))
-		}
+		it.setActual(w, it.plus(w.actual, l.qty))
 	case l.live(topics.KindCount):
-		if l.position().compare(w.start()) > 0 {
-			after := it.sumDeltas(w.lines[i+1:])
-			w.newest = l
-			it.setActual(w, it.plus(l.qty, after))
+		w.newest = countedOf(l)
+		q := l.qty
+		if !last {
+			q = it.plus(q, it.sumDeltas(l.warehouse, w.newest.position, nil))
 		}
+		it.setActual(w, q)
 	}
 }
 
-// unlink takes a line out of its warehouse; the opposite of link.
+// unlink takes a line out of its warehouse; the opposite of link. Its entry is there still.
 func (it *item) unlink(l *line) {
 	w := &it.warehouses[l.warehouse]
-	i := w.search(l.position())
 	switch {
 	case l.live(topics.KindDelta):
 		if l.position().compare(w.start()) > 0 {
 			it.setActual(w, it.minus(w.actual, l.qty))
 		}
-	case l == w.newest:
-		j := i - 1
-		for j >= 0 && !w.counts(w.lines[j]) {
-			j--
+	case l.live(topics.KindCount) && w.newest != nil && l.id == w.newest.id:
+		was := w.newest
+		w.newest = it.newestCount(l.warehouse, was)
+		before := w.base.actual
+		if w.newest != nil {
+			before = w.newest.qty
 		}
-		before, from := w.base.actual, 0
-		w.newest = nil
-		if j >= 0 {
-			w.newest = w.lines[j]
-			before, from = w.newest.qty, j+1
-		} else {
-			from = w.search(w.base.count) // deltas at or before the base's count add nothing
-		}
-		between := it.sumDeltas(w.lines[from:i])
+		between := it.sumDeltas(l.warehouse, w.start(), was)
 		after := it.minus(w.actual, l.qty)
 		it.setActual(w, it.plus(it.plus(before, between), after))
 	}
-	w.lines = slices.Delete(w.lines, i, i+1)
 }
 
-// sumDeltas adds up the live deltas among lines.
-func (it *item) sumDeltas(lines []*line) topics.Quantity {
+// newestCount returns the newest live count of a warehouse before a position; nil: the base's, or none.
+func (it *item) newestCount(warehouse int32, before *counted) *counted {
+	w := &it.warehouses[warehouse]
+	var newest *counted
+	from := w.base.count
+	for l := range it.since(&from.at, warehouse) {
+		if p := l.position(); w.counts(l) && p.compare(from) > 0 && p.compare(before.position) < 0 {
+			newest = countedOf(l)
+			from = newest.position
+		}
+	}
+	return newest
+}
+
+// sumDeltas adds up the live deltas of a warehouse after a position, and before a count if one is given.
+func (it *item) sumDeltas(warehouse int32, after position, before *counted) topics.Quantity {
 	var sum topics.Quantity
-	for _, l := range lines {
-		if l.live(topics.KindDelta) {
+	for l := range it.since(&after.at, warehouse) {
+		p := l.position()
+		if l.live(topics.KindDelta) && p.compare(after) > 0 && (before == nil || p.compare(before.position) < 0) {
 			sum = it.plus(sum, l.qty)
 		}
 	}

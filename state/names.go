@@ -3,8 +3,6 @@ package state
 import (
 	"hash/maphash"
 	"strings"
-
-	"stocksync/topics"
 )
 
 // maxNames bounds the interned strings of a task; past it a string is copied where it is used.
@@ -38,17 +36,4 @@ func (n *names) internBytes(b []byte) string {
 		return kept
 	}
 	return n.intern(string(b))
-}
-
-// own gives a line its own copies of the strings of m, in one allocation where it can.
-func (n *names) own(l *line, m *topics.Mutation) {
-	var b strings.Builder
-	b.Grow(len(m.LineID) + len(m.OrderLineID) + len(m.VoucherNo))
-	b.WriteString(m.LineID)
-	b.WriteString(m.OrderLineID)
-	b.WriteString(m.VoucherNo)
-	s := b.String()
-	l.id, s = s[:len(m.LineID)], s[len(m.LineID):]
-	l.orderLineID, l.voucherNo = s[:len(m.OrderLineID)], s[len(m.OrderLineID):]
-	l.reason = n.intern(m.Reason)
 }

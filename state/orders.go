@@ -15,11 +15,11 @@ type orderLine struct {
 	warehouse           int32
 	store               int32  // -1: none
 	changed             int32  // UTC day of the last change, by broker time
-	chunk               uint32 // that holds this version; meaningful when written
+	place               uint32 // of its entry; meaningful when written
 
 	status  topics.OrderStatus
 	arrived bool
-	staged  bool // in touched.orders
+	written bool // it has an entry: one that has not arrived may have none
 }
 
 // deliveries is what ledger lines said of one order line.

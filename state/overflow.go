@@ -71,15 +71,15 @@ func (w wide) clamp(most topics.Quantity) topics.Quantity {
 // warehouse and in all, taken per warehouse and store, delivered and returned per order line. It takes
 // time in the number of lines, and is asked only when a sum wrapped.
 func (it *item) overflows() bool {
-	reserved := make([]wide, len(it.warehouses))
+	actual, reserved := it.wideActual(), make([]wide, len(it.warehouses))
 	for _, o := range it.orders.list {
 		if o.arrived {
 			reserved[o.warehouse] = reserved[o.warehouse].add(o.reserved(it.policy))
 		}
 	}
 	var actualAll, reservedAll wide
-	for i := range it.warehouses {
-		a, r := it.warehouses[i].wideActual(), reserved[i]
+	for i, a := range actual {
+		r := reserved[i]
 		if !a.fits() || !r.fits() || !a.minus(r).fits() {
 			return true
 		}
@@ -112,20 +112,22 @@ func (it *item) takenOverflows() bool {
 	return false
 }
 
-func (w *warehouse) wideActual() wide {
-	var sum wide
-	start := w.start()
-	if w.newest != nil {
-		sum = sum.add(w.newest.qty)
-	} else {
-		sum = sum.add(w.base.actual)
-	}
-	for _, l := range w.lines[w.search(start):] {
-		if l.live(topics.KindDelta) && l.position().compare(start) > 0 {
-			sum = sum.add(l.qty)
+// wideActual makes Actual of each warehouse anew from the ledger lines (F3).
+func (it *item) wideActual() []wide {
+	sums := make([]wide, len(it.warehouses))
+	for i := range it.warehouses {
+		if w := &it.warehouses[i]; w.newest != nil {
+			sums[i] = sums[i].add(w.newest.qty)
+		} else {
+			sums[i] = sums[i].add(w.base.actual)
 		}
 	}
-	return sum
+	for l := range it.ledger() {
+		if l.live(topics.KindDelta) && l.position().compare(it.warehouses[l.warehouse].start()) > 0 {
+			sums[l.warehouse] = sums[l.warehouse].add(l.qty)
+		}
+	}
+	return sums
 }
 
 func (it *item) deliveriesOverflow() bool {
@@ -134,7 +136,7 @@ func (it *item) deliveriesOverflow() bool {
 		delivered[o.id] = wide{}.add(o.collapsed.delivered)
 		returned[o.id] = wide{}.add(o.collapsed.returned)
 	}
-	for _, l := range it.lines.list {
+	for l := range it.ledger() {
 		if l.orderLineID == "" || !l.live(topics.KindDelta) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"stocksync/topics"
 )
@@ -124,24 +125,32 @@ type OrderLine struct {
 }
 
 func (it *item) snapshot() *Snapshot {
-	s := &Snapshot{Lines: make([]Line, 0, len(it.lines.list)), Orders: make([]OrderLine, 0, len(it.orders.list))}
+	s := &Snapshot{Lines: make([]Line, 0, it.entries.lines.used), Orders: make([]OrderLine, 0, len(it.orders.list))}
 	it.touched = &touched{}
 	it.availability(&s.Availability)
 	chunks := map[uint32]bool{}
-	for i := range it.warehouses {
-		for _, l := range it.warehouses[i].lines {
-			chunks[l.chunk] = true
-			s.Lines = append(s.Lines, l.show(it.warehouses[i].name))
+	for place, e := range it.entries.each(0, uint32(len(it.entries.data))) {
+		if it.isCurrent(place, e) {
+			chunks[it.entries.chunkOf(place)] = true
+			if !e.isOrder {
+				s.Lines = append(s.Lines, e.line.show(it.warehouses[e.line.warehouse].name))
+			}
 		}
 	}
+	slices.SortFunc(s.Lines, inEffectiveOrder)
 	for _, o := range it.orders.list {
-		if o.chunk != 0 {
-			chunks[o.chunk] = true
-		}
 		s.Orders = append(s.Orders, it.showOrder(o))
 	}
 	s.Chunks = len(chunks)
 	return s
+}
+
+// inEffectiveOrder compares ledger lines by warehouse, and in one by position.
+func inEffectiveOrder(a, b Line) int {
+	if c := strings.Compare(a.Warehouse, b.Warehouse); c != 0 {
+		return c
+	}
+	return position{a.EffectiveAt, a.Seq, a.ID}.compare(position{b.EffectiveAt, b.Seq, b.ID})
 }
 
 func (l *line) show(warehouse string) Line {
@@ -150,9 +159,9 @@ func (l *line) show(warehouse string) Line {
 		status = topics.StatusCancelled
 	}
 	return Line{
-		ID: l.id, Version: l.version, Kind: l.kind, Status: status, IsReturn: l.isReturn, Warehouse: warehouse,
-		Qty: l.qty, EffectiveAt: l.at, Seq: l.seq, OrderLineID: l.orderLineID, Reason: l.reason,
-		VoucherNo: l.voucherNo, ArrivedDay: l.arrived,
+		ID: strings.Clone(l.id), Version: l.version, Kind: l.kind, Status: status, IsReturn: l.isReturn,
+		Warehouse: warehouse, Qty: l.qty, EffectiveAt: l.at, Seq: l.seq, OrderLineID: strings.Clone(l.orderLineID),
+		Reason: strings.Clone(l.reason), VoucherNo: strings.Clone(l.voucherNo), ArrivedDay: l.arrived,
 	}
 }
 
@@ -184,9 +193,9 @@ func (r *Reader) Audit(sku string) ([]string, error) {
 	}
 	it.recompute(r.policy)
 	var differences []string
-	for i := range it.warehouses {
+	for i, a := range it.wideActual() {
 		w := &it.warehouses[i]
-		if a := w.wideActual(); !a.fits() || topics.Quantity(a.lo) != held[i].actual {
+		if !a.fits() || topics.Quantity(a.lo) != held[i].actual {
 			differences = append(differences, fmt.Sprintf(
 				"%s in %s: actual is %s, its ledger lines say %s", sku, w.name, held[i].actual, topics.Quantity(a.lo)))
 		}
