@@ -6,6 +6,9 @@ import "sync"
 // some hundreds of records, and no more than that kept alive by the last of them.
 const arenaBytes = 256 << 10
 
+// arenaRoom is what a block must have left for another value; larger ones may still find no room.
+const arenaRoom = 4 << 10
+
 // blocks are the blocks that no value needs any more: fresh memory costs more than what is written
 // into it. They are shared by all tasks, and the garbage collector takes those that stay unused.
 type blocks struct{ free sync.Pool }
@@ -19,39 +22,29 @@ func (b *blocks) take() []byte {
 
 func (b *blocks) give(block []byte) { b.free.Put((*[arenaBytes]byte)(block)) }
 
-// arena cuts values out of large blocks. What it returned is not written again before recycle.
+// arena cuts values out of large blocks: cut(append(free(), ...)) is a value of its own, written where it
+// stays. It is not written again before recycle.
 type arena struct {
-	blocks  *blocks
-	taken   [][]byte // blocks that values lie in
-	rest    []byte   // of the last of them
-	scratch []byte   // reused between values
+	blocks *blocks
+	taken  [][]byte // blocks that values lie in
+	rest   []byte   // of the last of them
 }
 
-// join returns the parts as one value of its own.
-func (a *arena) join(parts ...[]byte) []byte {
-	n := 0
-	for _, p := range parts {
-		n += len(p)
-	}
-	b := a.room(n)
-	for _, p := range parts {
-		b = append(b, p...)
-	}
-	return b
-}
-
-// room returns an empty slice with capacity n and no more.
-func (a *arena) room(n int) []byte {
-	if n > arenaBytes/4 {
-		return make([]byte, 0, n)
-	}
-	if n > len(a.rest) {
+// free returns an empty slice with room for most values.
+func (a *arena) free() []byte {
+	if len(a.rest) < arenaRoom {
 		a.rest = a.blocks.take()
 		a.taken = append(a.taken, a.rest)
 	}
-	b := a.rest[:0:n]
-	a.rest = a.rest[n:]
-	return b
+	return a.rest[:0]
+}
+
+// cut makes what was appended to free's slice a value. One that outgrew its block has memory of its own.
+func (a *arena) cut(b []byte) []byte {
+	if n := len(b); n <= len(a.rest) {
+		a.rest = a.rest[n:]
+	}
+	return b[:len(b):len(b)]
 }
 
 // recycle gives the blocks back: nobody holds a value that was cut from them.

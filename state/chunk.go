@@ -33,16 +33,13 @@ func newItem(sku string, p Policy, n *names) *item {
 func (it *item) writeChunks(buf *arena, emit func(chunk uint32, value []byte)) {
 	it.compact()
 	s := &it.entries
-	buf.scratch = it.appendHeader(buf.scratch[:0])
-	header := buf.scratch
-	it.headerBytes = len(header)
-	var prefix [1 + binary.MaxVarintLen64]byte
-	prefix[0] = skuFormat
-	before := binary.AppendUvarint(prefix[:1], uint64(len(header)))
 	first := len(s.chunks) - 1
 	s.split()
 	for i, c := range s.chunks[first:] {
-		emit(c.number, buf.join(before, header, s.data[c.start:s.end(first+i)]))
+		b := it.appendHeader(append(buf.free(), skuFormat, 0, 0, 0, 0))
+		it.headerBytes = len(b) - 5
+		binary.BigEndian.PutUint32(b[1:], uint32(it.headerBytes))
+		emit(c.number, buf.cut(append(b, s.data[c.start:s.end(first+i)]...)))
 	}
 	if s.count >= chunkLines {
 		s.begin(s.open().number + 1)

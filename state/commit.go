@@ -34,21 +34,19 @@ func (t *Task) Prepare(now time.Time, emit func(Output)) {
 	for _, it := range t.dirty {
 		it.revise(now.UnixMilli())
 		it.writeChunks(&t.kept, func(chunk uint32, value []byte) {
-			key := t.kept.room(4 + len(it.sku) + 6)
-			key = appendChunkKey(appendPartition(key, t.partition), it.sku, chunk)
-			t.stage(key, value, emit)
+			key := appendChunkKey(appendPartition(t.kept.free(), t.partition), it.sku, chunk)
+			t.stage(write{t.kept.cut(key), value, it, chunk}, emit)
 		})
 		emit(t.availability(it, at))
 	}
-	key := append(appendPartition(t.kept.room(5), t.partition), kindTask)
-	t.kept.scratch = t.staged.Append(t.kept.scratch[:0])
-	t.stage(key, t.kept.join(t.kept.scratch), emit)
+	key := t.kept.cut(append(appendPartition(t.kept.free(), t.partition), kindTask))
+	t.stage(write{key: key, value: t.kept.cut(t.staged.Append(t.kept.free()))}, emit)
 }
 
 // stage notes a changelog record for Pebble; its key there is the changelog's after the partition.
-func (t *Task) stage(key, value []byte, emit func(Output)) {
-	t.staging = append(t.staging, write{key: key, value: value})
-	emit(Output{Kind: ToChangelog, Key: key[4:], Value: value})
+func (t *Task) stage(w write, emit func(Output)) {
+	t.staging = append(t.staging, w)
+	emit(Output{Kind: ToChangelog, Key: w.key[4:], Value: w.value})
 }
 
 // revise gives the item the revision of the record to come (F6).
@@ -64,11 +62,11 @@ func (it *item) revise(wallMs int64) {
 func (t *Task) availability(it *item, now topics.Time) Output {
 	it.availability(&t.record0)
 	t.record0.ProcessedAt = now
-	t.sent.scratch = t.record0.AppendJSON(t.sent.scratch[:0])
-	key := append(t.sent.room(len(it.sku)), it.sku...)
-	revision := strconv.AppendInt(t.sent.room(20), it.revision, 10)
 	return Output{
-		Kind: ToAvailability, Key: key, Value: t.sent.join(t.sent.scratch), Revision: revision,
+		Kind:        ToAvailability,
+		Key:         t.sent.cut(append(t.sent.free(), it.sku...)),
+		Value:       t.sent.cut(t.record0.AppendJSON(t.sent.free())),
+		Revision:    t.sent.cut(strconv.AppendInt(t.sent.free(), it.revision, 10)),
 		Traceparent: it.touched.traceparent,
 	}
 }
@@ -76,10 +74,15 @@ func (t *Task) availability(it *item, now topics.Time) Output {
 // Committed makes the overlay state: the transaction that holds it is committed, and last is the
 // offset of its last changelog record, the task record.
 func (t *Task) Committed(last int64, now time.Time) error {
-	t.pending.add(t.staging)
+	if err := t.endReads(); err != nil {
+		return err
+	}
+	for _, w := range t.staging {
+		t.pending.put(w)
+	}
 	for _, it := range t.dirty {
 		for _, day := range it.touched.days {
-			t.pending.add([]write{{key: appendDayKey(nil, t.partition, day, it.sku)}})
+			t.pending.put(write{key: appendDayKey(nil, t.partition, day, it.sku)})
 		}
 		it.flushed, it.recorded = false, nil
 		it.end(&t.touched)
@@ -143,7 +146,7 @@ func (t *Task) Replay(changes []Change, next int64, caughtUp time.Time) error {
 
 func (t *Task) replay(c Change) error {
 	key := append(appendPartition(make([]byte, 0, 4+len(c.Key)), t.partition), c.Key...)
-	t.pending.add([]write{{key: key, value: c.Value}})
+	t.pending.put(write{key: key, value: c.Value})
 	if IsTaskKey(c.Key) {
 		if c.Value == nil {
 			return fmt.Errorf("tombstone for the task record: %w", ErrInvariant)
@@ -173,7 +176,7 @@ func (t *Task) indexDays(sku string, value []byte) error {
 	}
 	last := header.activeDay
 	add := func(day int32) {
-		t.pending.add([]write{{key: appendDayKey(nil, t.partition, day, sku)}})
+		t.pending.put(write{key: appendDayKey(nil, t.partition, day, sku)})
 	}
 	if last > 0 {
 		add(last)

@@ -8,7 +8,7 @@ import (
 
 // skuFormat is the format byte of a SKU chunk. Version 1:
 //
-//	format; length of the header that follows: uvarint
+//	format; length of the header that follows: 4 bytes, big endian
 //	revision, as_of: uvarint; policy: byte; first live chunk: uvarint
 //	first_seen, last_mutation, last_order, last_count: before as_of (0 = none, else zigzag + 1)
 //	active day: varint, days before as_of's
@@ -140,7 +140,9 @@ func (it *item) readChunk(value []byte) (entries []byte, err error) {
 func splitChunk(value []byte) (header, entries []byte, err error) {
 	c := cursor{rest: value}
 	c.format(skuFormat, "changelog value")
-	header = c.bytes()
+	if size := c.take(4); len(size) == 4 {
+		header = c.take(uint64(binary.BigEndian.Uint32(size)))
+	}
 	return header, c.rest, c.err
 }
 

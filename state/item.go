@@ -41,6 +41,8 @@ type item struct {
 	// The cache's marks.
 	used    bool // since the cache's hand last passed
 	flushed bool // the store holds this item as it is
+	// Of the task's pending writes.
+	lastWrite lastWrite
 }
 
 // stock is a pair of totals.

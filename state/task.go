@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"stocksync/topics"
 )
 
@@ -26,6 +28,8 @@ type Task struct {
 	moved          bool // the overlay holds something
 	position       changelogPosition
 
+	iter    *pebble.Iterator // of the overlay's reads; nil until the first
+	prefix  []byte           // reused by them
 	cache   cache
 	dirty   []*item
 	staging []write // what Prepare handed out for the changelog

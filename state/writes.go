@@ -2,8 +2,11 @@ package state
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -18,32 +21,93 @@ const (
 // write is one key and value for Pebble; a nil value is a tombstone, but for keys of the day index.
 type write struct {
 	key, value []byte
-	n          int // place in the order of commits
+	item       *item  // of a chunk
+	chunk      uint32 // its number
 }
 
 // writes is what the next flush will write, in the order of commits.
 type writes struct {
 	list  []write
-	bytes int
+	bytes int // of all that was put in, replaced values too: they share the arena
+	round int // of flushes
+	order []sortKey
 }
 
-func (w *writes) add(list []write) {
-	for _, one := range list {
-		one.n = len(w.list)
-		w.list = append(w.list, one)
-		w.bytes += len(one.key) + len(one.value)
+// lastWrite is where the last write of an item's chunk stands in writes.
+type lastWrite struct {
+	round, at int
+	chunk     uint32
+}
+
+// put adds a write; one of the same chunk gives its place to it.
+func (w *writes) put(one write) {
+	w.bytes += len(one.key) + len(one.value)
+	if it := one.item; it != nil {
+		if last := it.lastWrite; last.round == w.round && last.chunk == one.chunk && last.at < len(w.list) {
+			w.list[last.at].value = one.value
+			return
+		}
+		it.lastWrite = lastWrite{w.round, len(w.list), one.chunk}
 	}
+	w.list = append(w.list, one)
+}
+
+// sortKey is the place of a write and the part of its key that mostly decides its order: comparing keys
+// themselves would cost two cache misses each time.
+type sortKey struct {
+	head uint64
+	at   int32
 }
 
 // sorted orders the writes by key, and those of one key as they were committed.
-func (w *writes) sorted() []write {
-	slices.SortFunc(w.list, func(a, b write) int {
-		if c := bytes.Compare(a.key, b.key); c != 0 {
+func (w *writes) sorted() []sortKey {
+	skip := w.commonPrefix()
+	w.order = w.order[:0]
+	for i := range w.list {
+		w.order = append(w.order, sortKey{head(w.list[i].key, skip), int32(i)})
+	}
+	slices.SortFunc(w.order, func(a, b sortKey) int {
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
+		}
+		if c := bytes.Compare(w.list[a.at].key, w.list[b.at].key); c != 0 {
 			return c
 		}
-		return a.n - b.n
+		return int(a.at - b.at)
 	})
-	return w.list
+	return w.order
+}
+
+// commonPrefix returns the length of what the keys of all chunks begin with.
+func (w *writes) commonPrefix() int {
+	var prefix []byte
+	for i := range w.list {
+		key := w.list[i].key
+		switch {
+		case key[4] != kindSKU:
+		case prefix == nil:
+			prefix = key
+		default:
+			n := 0
+			for n < len(prefix) && n < len(key) && prefix[n] == key[n] {
+				n++
+			}
+			prefix = prefix[:n]
+		}
+	}
+	return max(5, len(prefix))
+}
+
+// head returns the kind of a key and the seven bytes after its first skip ones; only keys of chunks have
+// more than the partition and the kind in common.
+func head(key []byte, skip int) uint64 {
+	var b [8]byte
+	b[0] = key[4]
+	if key[4] != kindSKU {
+		skip = 5
+	}
+	copy(b[1:], key[min(skip, len(key)):])
+	return binary.BigEndian.Uint64(b[:])
 }
 
 func (w *writes) full() bool { return len(w.list) >= flushWrites || w.bytes >= flushBytes }
@@ -51,19 +115,21 @@ func (w *writes) full() bool { return len(w.list) >= flushWrites || w.bytes >= f
 func (w *writes) reset() {
 	clear(w.list)
 	w.list, w.bytes = w.list[:0], 0
+	w.round++
 }
 
 // flush writes what is pending and the position that it reaches in one batch. The order is safe to
 // lose: Pebble's log keeps a prefix of the batches, and a batch is whole.
 func (t *Task) flush() error {
-	if t.position.next == 0 {
-		return nil
+	if err := t.endReads(); err != nil || t.position.next == 0 {
+		return err
 	}
-	list := t.pending.sorted()
-	b := t.store.db.NewBatchWithSize(t.pending.bytes + 16*len(list) + 64)
-	defer b.Close() //nolint:errcheck // a closed batch has nothing left to report
-	for i, w := range list {
-		if i+1 < len(list) && bytes.Equal(w.key, list[i+1].key) {
+	list, order := t.pending.list, t.pending.sorted()
+	b := t.store.db.NewBatch(pebble.WithMaxRetainedSizeBytes(2 * flushBytes)) // its memory is used again
+	defer b.Close()                                                           //nolint:errcheck // a closed batch has nothing left to report
+	for i, k := range order {
+		w := &list[k.at]
+		if i+1 < len(order) && bytes.Equal(w.key, list[order[i+1].at].key) {
 			continue
 		}
 		var err error
@@ -91,30 +157,46 @@ func (t *Task) flush() error {
 }
 
 // read loads a SKU from Pebble; nil when it is not there. Everything committed is in Pebble or in
-// the cache: an item that is not flushed is never evicted.
+// the cache: an item that is not flushed is never evicted. One iterator serves the whole overlay, since
+// nothing else writes to the partition's range.
 func (t *Task) read(sku string) (*item, error) {
-	prefix := appendChunkKey(appendPartition(make([]byte, 0, 4+len(sku)+6), t.partition), sku, 0)
-	iter, err := t.store.db.NewIter(nil)
-	if err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
-	}
-	var chunks []chunkValue
-	for ok := iter.SeekPrefixGE(prefix); ok; ok = iter.Next() {
-		key := iter.Key()
-		_, chunk, err := parseChunkKey(key[4:])
+	if t.iter == nil {
+		iter, err := t.store.db.NewIter(nil)
 		if err != nil {
-			return nil, closing(iter, err)
+			return nil, fmt.Errorf("read state: %w", err)
 		}
-		value, err := iter.ValueAndErr()
+		t.iter = iter
+	}
+	t.prefix = appendChunkKey(appendPartition(t.prefix[:0], t.partition), sku, 0)
+	var chunks []chunkValue
+	for ok := t.iter.SeekPrefixGE(t.prefix); ok; ok = t.iter.Next() {
+		_, chunk, err := parseChunkKey(t.iter.Key()[4:])
 		if err != nil {
-			return nil, closing(iter, err)
+			return nil, err
+		}
+		value, err := t.iter.ValueAndErr()
+		if err != nil {
+			return nil, fmt.Errorf("read state: %w", err)
 		}
 		chunks = append(chunks, chunkValue{chunk, bytes.Clone(value)})
 	}
-	if err := closing(iter, nil); err != nil || len(chunks) == 0 {
-		return nil, err
+	if err := t.iter.Error(); err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
 	}
-	return load(string(prefix[5:5+len(sku)]), chunks, t.policy, t.names)
+	if len(chunks) == 0 {
+		return nil, nil
+	}
+	return load(strings.Clone(sku), chunks, t.policy, t.names)
+}
+
+// endReads closes the iterator: it holds on to what Pebble would delete.
+func (t *Task) endReads() error {
+	if t.iter == nil {
+		return nil
+	}
+	iter := t.iter
+	t.iter = nil
+	return closing(iter, nil)
 }
 
 // closing closes an iterator and returns the first of the errors.
