@@ -168,16 +168,19 @@ func (t Time) Append(b []byte) []byte {
 	if t <= 0 {
 		return b
 	}
-	year, month, day := t.Time().Date()
-	micros := (int64(t) - 1) % microsPerDay
+	days, micros := (int64(t)-1)/microsPerDay, (int64(t)-1)%microsPerDay
+	year, month, day := dateOf(int(days))
 	second := int(micros / microsPerSecond)
 	micros %= microsPerSecond
-	b = appendTwo(appendTwo(b, year/100), year%100)
-	b = appendTwo(append(b, '-'), int(month))
-	b = appendTwo(append(b, '-'), day)
-	b = appendTwo(append(b, 'T'), second/3600)
-	b = appendTwo(append(b, ':'), second/60%60)
-	b = appendTwo(append(b, ':'), second%60)
+	n := len(b)
+	b = append(b, "2006-01-02T15:04:05"...)
+	putTwo(b[n:], year/100)
+	putTwo(b[n+2:], year%100)
+	putTwo(b[n+5:], month)
+	putTwo(b[n+8:], day)
+	putTwo(b[n+11:], second/3600)
+	putTwo(b[n+14:], second/60%60)
+	putTwo(b[n+17:], second%60)
 	if micros > 0 {
 		b = append(b, '.')
 		for unit := int64(100_000); micros > 0; unit /= 10 {
@@ -188,8 +191,24 @@ func (t Time) Append(b []byte) []byte {
 	return append(b, 'Z')
 }
 
-// appendTwo appends n, of 0 to 99, as two digits.
-func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
+// putTwo writes n, of 0 to 99, as two digits.
+func putTwo(b []byte, n int) { b[0], b[1] = byte('0'+n/10), byte('0'+n%10) }
+
+// dateOf is the inverse of daysSince1970, for days of 1970 and later.
+func dateOf(days int) (year, month, day int) {
+	days += 719468
+	era := days / 146097
+	dayOfEra := days % 146097
+	yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
+	dayOfYear := dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
+	month = (5*dayOfYear + 2) / 153
+	day = dayOfYear - (153*month+2)/5 + 1
+	year, month = era*400+yearOfEra, month+3
+	if month > 12 {
+		year, month = year+1, month-12
+	}
+	return year, month, day
+}
 
 // appendJSON appends t as a JSON string, or null for none.
 func (t Time) appendJSON(b []byte) []byte {
