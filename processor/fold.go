@@ -50,6 +50,7 @@ func (l *lane) input(topic string) int {
 }
 
 func (l *lane) foldPartition(t *task, input int, records []*kgo.Record) error {
+	l.fetched = append(l.fetched, records...)
 	a := state.Arrival{Topic: l.p.names[input], Partition: t.partition}
 	for _, r := range records {
 		if r.Offset < t.Expects(input) { // P4

@@ -67,6 +67,8 @@ type lane struct {
 	maxRecords int // commit at the latest after so many; halved by an abort
 	fenced     []time.Time
 	slab       slab
+	pool       fetchPool
+	fetched    []*kgo.Record // that the overlay was made of: strings in it alias them
 
 	events events                     // written by the client's callbacks
 	shown  atomic.Pointer[[]TaskInfo] // for readers outside
@@ -162,6 +164,7 @@ func (l *lane) sessionOpts() []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(idlePoll),
+		kgo.WithPools(&l.pool),
 		kgo.FetchMaxPartitionBytes(8<<20),
 		kgo.OnPartitionsAssigned(l.onAssigned),
 		kgo.OnPartitionsRevoked(l.onRevoked),
@@ -234,6 +237,11 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 		t.extra = t.extra[:0]
 		t.oldest = 0
 	}
+	l.slab.reset()
+	for _, r := range l.fetched {
+		r.Recycle()
+	}
+	l.forgetFetched()
 	l.p.metrics.commits.WithLabelValues("committed").Inc()
 	l.p.metrics.commitSeconds.Observe(now.Sub(began).Seconds())
 	l.lastCommit, l.records = now, 0
@@ -243,11 +251,19 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 	return nil
 }
 
+// forgetFetched leaves the records to the garbage collector, or lets go of recycled ones.
+func (l *lane) forgetFetched() {
+	clear(l.fetched)
+	l.fetched = l.fetched[:0]
+}
+
 // abort drops the overlay of every task and replays the changelog's tail before anything is folded
 // again (P5): what looks like a failed commit may have been applied. With an error the session is
 // in a state that nobody knows, and ends.
 func (l *lane) abort(ctx context.Context, began time.Time, cause error) error {
 	l.p.metrics.commits.WithLabelValues("aborted").Inc()
+	l.slab = slab{} // some of it may be on its way still
+	l.forgetFetched()
 	l.log.Warn("transaction not committed", "cause", cause, "records", l.records)
 	l.maxRecords = max(1, l.maxRecords/2)
 	if cause != nil {

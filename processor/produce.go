@@ -52,7 +52,7 @@ func (l *lane) produce(ctx context.Context, moved []*task, now time.Time) (*prod
 			*r = kgo.Record{Topic: made.changelog, Partition: t.partition, Key: o.Key, Value: o.Value}
 			if o.Kind == state.ToAvailability {
 				r.Topic = availability
-				r.Headers = l.slab.headers(o)
+				r.Headers = l.slab.headersOf(o)
 			}
 			l.session.Produce(ctx, r, made.done)
 		})
@@ -102,34 +102,14 @@ func (l *lane) withOffsets(ctx context.Context, moved []*task) context.Context {
 	})
 }
 
-// slab cuts records and headers from large blocks: one allocation for some hundreds.
-type slab struct {
-	block []kgo.Record
-	head  []kgo.RecordHeader
-}
-
-const slabRecords = 512
-
-func (s *slab) record() *kgo.Record {
-	if len(s.block) == 0 {
-		s.block = make([]kgo.Record, slabRecords)
-	}
-	r := &s.block[0]
-	s.block = s.block[1:]
-	return r
-}
-
-func (s *slab) headers(o state.Output) []kgo.RecordHeader {
+// headersOf returns the headers of an availability record.
+func (s *slab) headersOf(o state.Output) []kgo.RecordHeader {
 	n := 1
 	if len(o.Traceparent) > 0 {
 		n = 2
 	}
-	if len(s.head) < n {
-		s.head = make([]kgo.RecordHeader, slabRecords)
-	}
-	h := s.head[:n:n]
-	s.head = s.head[n:]
-	h[0] = kgo.RecordHeader{Key: "revision", Value: o.Revision}
+	h := s.header(n)
+	h[0] = kgo.RecordHeader{Key: topics.HeaderRevision, Value: o.Revision}
 	if n == 2 {
 		h[1] = kgo.RecordHeader{Key: "traceparent", Value: o.Traceparent}
 	}

@@ -35,6 +35,13 @@ type chunk struct {
 // compactMin replaced entries are not worth moving the others for.
 const compactMin = 64
 
+// Entries double their memory, from minGrowth on and by at most maxGrowth: a SKU's first lines should not
+// each ask for more, and a SKU of many lines not hold twice what it needs.
+const (
+	minGrowth = 192
+	maxGrowth = 64 << 10
+)
+
 // entry is a decoded entry: one of its lines.
 type entry struct {
 	isOrder bool
@@ -98,9 +105,8 @@ func (s *entries) find(id string, hash uint32, l *line) (place uint32, ok bool) 
 
 // put appends a version of a ledger line, which replaces the one at old if it is held.
 func (s *entries) put(l *line, hash, old uint32, held bool) (place uint32) {
-	place = uint32(len(s.data))
-	s.data = appendLine(s.data, l)
-	s.count++
+	var b [256]byte
+	place = s.append(appendLine(b[:0], l))
 	o := s.open()
 	o.latest = max(o.latest, l.at)
 	if !held {
@@ -129,9 +135,19 @@ func (s *entries) putOrder(o *orderLine) {
 	if o.written {
 		s.drop(o.place)
 	}
-	o.place, o.written = uint32(len(s.data)), true
-	s.data = appendOrder(s.data, o)
+	var b [256]byte
+	o.place, o.written = s.append(appendOrder(b[:0], o)), true
+}
+
+// append puts an encoded entry at the end.
+func (s *entries) append(entry []byte) (place uint32) {
+	place = uint32(len(s.data))
+	if n := len(entry); n > cap(s.data)-len(s.data) {
+		s.data = slices.Grow(s.data, max(n, min(len(s.data), maxGrowth), minGrowth))
+	}
+	s.data = append(s.data, entry...)
 	s.count++
+	return place
 }
 
 // drop notes that the entry at a place was replaced.
