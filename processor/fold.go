@@ -74,7 +74,9 @@ func (l *lane) foldPartition(t *task, input int, records []*kgo.Record) error {
 		}
 		t.Passed(input, r.Offset, r.LeaderEpoch, a.Time, outcome)
 		t.observeOldest(r.Timestamp)
-		l.records++
+		if l.records++; l.records == 1 {
+			l.oldest = r.Timestamp
+		}
 	}
 	return nil
 }

@@ -25,6 +25,10 @@ const (
 	stopTimeout = 3 * time.Second
 	// idlePoll bounds how long a lane without work goes without a look at its assignment.
 	idlePoll = 500 * time.Millisecond
+	// catchUpLag is how old the oldest record of an overlay is when a lane is behind, and commits only
+	// every catchUpInterval.
+	catchUpLag      = 2 * time.Second
+	catchUpInterval = 200 * time.Millisecond
 	// retryWait is the pause before a lane tries again with a new session; it doubles with each that
 	// commits nothing, up to retryWaitMax, which is short beside the group's session timeout.
 	retryWait    = 250 * time.Millisecond
@@ -62,9 +66,10 @@ type lane struct {
 	restores   *restores // in progress; nil: none
 	member     string    // id that the group gave to the last session
 	lastCommit time.Time
-	commits    int // over all sessions
-	records    int // folded since the last commit
-	maxRecords int // commit at the latest after so many; halved by an abort
+	commits    int       // over all sessions
+	records    int       // folded since the last commit
+	oldest     time.Time // broker time of the first of them
+	maxRecords int       // commit at the latest after so many; halved by an abort
 	fenced     []time.Time
 	slab       slab
 	pool       fetchPool
@@ -177,7 +182,7 @@ func (l *lane) sessionOpts() []kgo.Opt {
 func (l *lane) poll(ctx context.Context) kgo.Fetches {
 	wait := idlePoll
 	if l.records > 0 {
-		wait = l.p.c.CommitInterval - l.p.c.Now().Sub(l.lastCommit)
+		wait = l.interval() - l.p.c.Now().Sub(l.lastCommit)
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -191,7 +196,17 @@ func (l *lane) due() bool {
 	if l.records >= l.maxRecords {
 		return true
 	}
-	return l.p.c.Now().Sub(l.lastCommit) >= l.p.c.CommitInterval
+	return l.p.c.Now().Sub(l.lastCommit) >= l.interval()
+}
+
+// interval returns how long the overlay may grow. The commit interval bounds the latency of a lane that
+// keeps up; one that is behind by a time of which catchUpInterval is a small part commits less often, so
+// that more events of one SKU become one record.
+func (l *lane) interval() time.Duration {
+	if l.p.c.Now().Sub(l.oldest) < catchUpLag {
+		return l.p.c.CommitInterval
+	}
+	return max(l.p.c.CommitInterval, catchUpInterval)
 }
 
 // commit makes the overlay of every task one transaction: changelog, availability and dead letters
