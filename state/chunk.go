@@ -39,9 +39,10 @@ func (it *item) writeChunks(buf *arena, emit func(chunk uint32, value []byte)) {
 		b := it.appendHeader(append(buf.free(), skuFormat, 0, 0, 0, 0))
 		it.headerBytes = len(b) - 5
 		binary.BigEndian.PutUint32(b[1:], uint32(it.headerBytes))
+		b = binary.AppendUvarint(b, uint64(c.count))
 		emit(c.number, buf.cut(append(b, s.data[c.start:s.end(first+i)]...)))
 	}
-	if s.count >= chunkLines {
+	if s.open().count >= chunkLines {
 		s.begin(s.open().number + 1)
 	}
 }
@@ -64,7 +65,7 @@ func load(sku string, chunks []chunkValue, p Policy, n *names) (*item, error) {
 			return nil, fmt.Errorf("sku %q chunk %d: %w", sku, chunk.number, err)
 		}
 	}
-	if it.entries.count >= chunkLines {
+	if it.entries.open().count >= chunkLines {
 		it.entries.begin(it.entries.open().number + 1)
 	}
 	it.settle()
@@ -87,7 +88,7 @@ type chunkValue struct {
 func newestHeader(chunks []chunkValue) (int, error) {
 	newest, highest := 0, uint64(0)
 	for i, chunk := range chunks {
-		header, _, err := splitChunk(chunk.value)
+		header, _, _, err := splitChunk(chunk.value)
 		if err != nil {
 			return 0, fmt.Errorf("chunk %d: %w", chunk.number, err)
 		}
@@ -101,7 +102,7 @@ func newestHeader(chunks []chunkValue) (int, error) {
 
 // addChunk takes a chunk's entries over, the later version of each id winning.
 func (it *item) addChunk(chunk chunkValue) error {
-	_, entries, err := splitChunk(chunk.value)
+	_, entries, count, err := splitChunk(chunk.value)
 	if err != nil {
 		return err
 	}
@@ -118,12 +119,15 @@ func (it *item) addChunk(chunk chunkValue) error {
 		if !it.fits(&e) {
 			return errCorrupt
 		}
-		s.count++
+		s.open().count++
 		if e.isOrder {
 			it.keepOrder(&e.order, place)
 		} else {
 			it.keepLine(&e.line, place)
 		}
+	}
+	if s.open().count != count {
+		return errCorrupt
 	}
 	return nil
 }

@@ -287,7 +287,7 @@ func TestRestore_RefusesKindsAndStatusesThatDoNotExist(t *testing.T) {
 		}
 		for _, tag := range tags {
 			wrong := bytes.Clone(*value)
-			wrong[len(header)+1] = tag
+			wrong[5+len(header)+1] = tag // behind format, length, header and count
 			if err := readerTakes(state.AppendChunkKey(nil, "A", 1), wrong); err == nil {
 				t.Errorf("took an entry with tag %#x", tag)
 			}

@@ -20,7 +20,6 @@ type entries struct {
 	data     []byte
 	chunks   []chunk // ascending
 	lines    index   // of ledger lines
-	count    int     // entries in the open chunk, replaced ones too
 	replaced int     // entries of data that are not current
 	stale    bool    // some of them are in the open chunk
 }
@@ -29,6 +28,7 @@ type entries struct {
 type chunk struct {
 	number uint32
 	start  uint32      // up to the next chunk's start, or the end
+	count  uint32      // entries, replaced ones too
 	latest topics.Time // no ledger line in it is later: a search for later ones passes over it
 }
 
@@ -68,7 +68,7 @@ func (s *entries) begin(number uint32) {
 		s.chunks = append(s.chunks, chunk{})
 	}
 	*s.open() = chunk{number: number, start: start}
-	s.count, s.stale = 0, false
+	s.stale = false
 }
 
 // split spreads the open chunk over several when it exceeds maxChunkBytes.
@@ -77,15 +77,13 @@ func (s *entries) split() {
 	if end-from <= maxChunkBytes {
 		return
 	}
-	n := 0
+	s.open().count = 0
 	for place := range s.each(from, end) {
 		if o := s.open(); place-o.start >= maxChunkBytes {
 			s.chunks = append(s.chunks, chunk{number: o.number + 1, start: place, latest: o.latest})
-			n = 0
 		}
-		n++
+		s.open().count++
 	}
-	s.count = n
 }
 
 // find decodes the current version of a ledger line; its strings alias data.
@@ -121,7 +119,7 @@ func (s *entries) put(l *line, hash, old uint32, held bool) (place uint32) {
 // undo takes back the put that was last.
 func (s *entries) undo(hash, place, old uint32, held bool) {
 	s.data = s.data[:place]
-	s.count--
+	s.open().count--
 	if !held {
 		s.lines.removeLast(hash, place)
 		return
@@ -146,7 +144,7 @@ func (s *entries) append(entry []byte) (place uint32) {
 		s.data = slices.Grow(s.data, max(n, min(len(s.data), maxGrowth), minGrowth))
 	}
 	s.data = append(s.data, entry...)
-	s.count++
+	s.open().count++
 	return place
 }
 
@@ -241,7 +239,7 @@ func (it *item) compact() {
 	to := s.chunks[first].start
 	for i := first; i < len(s.chunks); i++ {
 		from, end := s.chunks[i].start, s.end(i)
-		s.chunks[i].start, s.count = to, 0
+		s.chunks[i].start, s.chunks[i].count = to, 0
 		for place, e := range s.each(from, end) {
 			if !it.isCurrent(place, e) {
 				s.replaced--
@@ -249,7 +247,7 @@ func (it *item) compact() {
 			}
 			it.move(e, place, to)
 			to += e.size
-			s.count++
+			s.chunks[i].count++
 		}
 	}
 	s.data, s.stale = s.data[:to], false

@@ -189,7 +189,7 @@ func RecodeViewPosition(b []byte) ([]byte, error) {
 
 // EntryIDs returns the ids of a changelog value's entries, in order.
 func EntryIDs(value []byte) ([]string, error) {
-	_, entries, err := splitChunk(value)
+	_, entries, _, err := splitChunk(value)
 	if err != nil {
 		return nil, err
 	}
@@ -209,8 +209,8 @@ func EntryIDs(value []byte) ([]string, error) {
 	return ids, nil
 }
 
-// HeaderOf returns the bytes of a changelog value that stand before its entries.
+// HeaderOf returns the header of a changelog value.
 func HeaderOf(value []byte) ([]byte, error) {
-	_, entries, err := splitChunk(value)
-	return value[:len(value)-len(entries)], err
+	header, _, _, err := splitChunk(value)
+	return header, err
 }

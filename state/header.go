@@ -17,7 +17,7 @@ import (
 //	orders_from: count, each store, revisions before this one
 //	flags: byte; 1 = bases: per warehouse actual, count position, taken: count, each store, taken;
 //	       2 = line frontier: position; 4 = order frontier: as_of-relative time
-//	entries up to the end, each as in entry.go
+//	entries: count, each as in entry.go
 //
 // Strings are a uvarint length and bytes, quantities as in codec.go, a position is time, seq, id.
 const skuFormat = 1
@@ -123,7 +123,7 @@ func (p position) append(b []byte, asOf topics.Time) []byte {
 
 // readChunk decodes a chunk's header into an item without entries, and returns the entries.
 func (it *item) readChunk(value []byte) (entries []byte, err error) {
-	header, entries, err := splitChunk(value)
+	header, entries, _, err := splitChunk(value)
 	if err != nil {
 		return nil, err
 	}
@@ -137,13 +137,14 @@ func (it *item) readChunk(value []byte) (entries []byte, err error) {
 }
 
 // splitChunk takes a chunk's value apart.
-func splitChunk(value []byte) (header, entries []byte, err error) {
+func splitChunk(value []byte) (header, entries []byte, count uint32, err error) {
 	c := cursor{rest: value}
 	c.format(skuFormat, "changelog value")
 	if size := c.take(4); len(size) == 4 {
 		header = c.take(uint64(binary.BigEndian.Uint32(size)))
 	}
-	return header, c.rest, c.err
+	count = uint32(c.count(3))
+	return header, c.rest, count, c.err
 }
 
 // readHeader decodes what appendHeader wrote.
