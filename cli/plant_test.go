@@ -186,7 +186,7 @@ type collapsed struct {
 func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
 
 func (c *collapsed) chunk() []byte {
-	b := []byte{1}
+	b := make([]byte, 5) // format, length of the header
 	number := func(v uint64) { b = binary.AppendUvarint(b, v) }
 	text := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 	qty := func(q topics.Quantity) { number(zigzag(int64(q/topics.One)) << 1) }
@@ -202,6 +202,11 @@ func (c *collapsed) chunk() []byte {
 		number(0)
 		text(id)
 	}
+	// In entries times and days count from 2020, in microseconds here: the even numbers.
+	const epochDay = 18262
+	const epoch = topics.Time(epochDay*86_400*1_000_000) + 1
+	day := func() { number(zigzag(int64(c.a.AsOf.UTCDay() - epochDay))) }
+	at := func(t topics.Time) { number(zigzag(int64(t-epoch))<<1 + 2) }
 	number(uint64(c.a.Revision))
 	number(uint64(c.a.AsOf))
 	b = append(b, 1, 0) // RETURNS_RESERVE; every chunk is live
@@ -227,27 +232,31 @@ func (c *collapsed) chunk() []byte {
 	qty(c.taken)
 	position(c.frontier, "~")
 	moment(c.frontier)
+	b[0] = 1
+	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-5))
 	entries := byte(2)
 	if c.order != "" {
 		entries++
 	}
 	b = append(b, entries)
-	line := func(id string, q topics.Quantity, at topics.Time) {
+	line := func(id string, q topics.Quantity, effective topics.Time) {
 		b = append(b, 0) // a delta
 		text(id)
 		b = append(b, byte(zigzag(1)), 0)
 		qty(q)
-		moment(at)
-		b = append(b, 0, 0) // seq; it came on the active day
+		at(effective)
+		b = append(b, 0) // seq
+		day()
 	}
 	line("C/new", 2*topics.One, c.frontier+1)
 	line("C/old", 100*topics.One, c.count-1)
 	if c.order != "" {
 		b = append(b, 1|byte(topics.OrderOpen)<<1|1<<4|1<<5|1<<6)
 		text(c.order)
-		b = append(b, 0, byte(zigzag(1)), 0)
+		day()
+		b = append(b, byte(zigzag(1)), 0)
 		qty(7 * topics.One)
-		moment(c.frontier)
+		at(c.frontier)
 		text("SO")
 		b = append(b, 0)
 		qty(c.delivered)

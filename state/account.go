@@ -64,8 +64,10 @@ func ReadAccount(sku string, chunks []AccountChunk) (*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sku %q: %w", sku, err)
 	}
-	header, c := item{names: n}, cursor{rest: values[newest].value}
-	header.readHeader(&c)
+	header := item{names: n}
+	if _, err := header.readChunk(values[newest].value); err != nil {
+		return nil, fmt.Errorf("sku %q: %w", sku, err)
+	}
 	it, err := load(sku, values, header.policy, n)
 	if err != nil {
 		return nil, err
