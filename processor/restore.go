@@ -278,7 +278,7 @@ func (p *Processor) finish(ctx context.Context, t *task, b *bounds, done func(*t
 }
 
 // verify holds a task record against the inputs as they are. Commands that are gone are no loss of
-// stock: the task goes on with those that are left.
+// stock: the task goes on with those that are left. What is new in the record is staged.
 func (p *Processor) verify(t *task, r *state.TaskRecord, b *bounds) error {
 	if r.Partitions != p.cluster.partitions {
 		return fmt.Errorf("%w: %d then, %d now", errPartitions, r.Partitions, p.cluster.partitions)
@@ -293,7 +293,6 @@ func (p *Processor) verify(t *task, r *state.TaskRecord, b *bounds) error {
 			if to := min(max(in.Next, start), end); to != in.Next {
 				p.c.Log.Warn("commands are gone", "partition", t.partition, "from", in.Next, "to", to)
 				r.Inputs[i].Next, r.Inputs[i].LeaderEpoch = to, -1
-				t.Stage(*r)
 			}
 			continue
 		}
@@ -302,6 +301,10 @@ func (p *Processor) verify(t *task, r *state.TaskRecord, b *bounds) error {
 		}
 		return fmt.Errorf("%w: %s partition %d starts at offset %d, next to fold is %d",
 			errInputLost, name, t.partition, start, in.Next)
+	}
+	r.Writer = p.c.Version
+	if held, _ := t.Record(); held != *r {
+		t.Stage(*r)
 	}
 	return nil
 }
