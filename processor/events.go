@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -89,6 +90,13 @@ func (e *events) arrived(assigned map[int32]bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	maps.DeleteFunc(e.awaited, func(p int32, _ bool) bool { return assigned[p] })
+}
+
+// waiting returns the partitions assigned that the lane has no task for yet.
+func (e *events) waiting() []int32 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.awaited))
 }
 
 // settled tells whether the lane's tasks are what the group has assigned.

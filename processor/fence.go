@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"stocksync/topics"
 )
 
 // fenceAfter is how long a read stands before an open transaction until it asks whose that is. A
@@ -35,6 +38,37 @@ func (p *Processor) pollCommitted(
 		}
 		if err := p.fence(ctx, topic, partitions); err != nil && ctx.Err() == nil {
 			p.c.Log.Warn("look for the owner of an open transaction", "topic", topic, "cause", err)
+		}
+	}
+}
+
+// watchAwaited fences for partitions that the group has assigned and the client does not hand over, until
+// ctx ends: it asks for the group's offsets first, and these may be part of an open transaction too.
+func (p *Processor) watchAwaited(ctx context.Context) {
+	tick := time.NewTicker(fenceAfter)
+	defer tick.Stop()
+	var before []int32
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		var awaited, stuck []int32
+		for _, l := range p.running() {
+			awaited = append(awaited, l.events.waiting()...)
+		}
+		for _, n := range awaited {
+			if slices.Contains(before, n) {
+				stuck = append(stuck, n)
+			}
+		}
+		before = awaited
+		if len(stuck) == 0 {
+			continue
+		}
+		if err := p.fence(ctx, p.c.Prefix.Name(topics.Changelog), stuck); err != nil && ctx.Err() == nil {
+			p.c.Log.Warn("look for the owner of an open transaction", "partitions", stuck, "cause", err)
 		}
 	}
 }

@@ -124,6 +124,7 @@ func (p *Processor) runLanes(ctx context.Context) error {
 	lanes.Add(p.c.Workers)
 	wg.Go(func() { p.watchLag(ctx) })
 	wg.Go(func() { p.watchOrphans(ctx) })
+	wg.Go(func() { p.watchAwaited(ctx) })
 	errs := make([]error, p.c.Workers)
 	for i := range p.c.Workers {
 		l := newLane(p, i)
