@@ -102,6 +102,9 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	defer p.client.Close()
 	p.admin = kadm.NewClient(p.client)
 	if p.cluster, err = p.check(ctx); err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil // stopped while it waited for a broker
+		}
 		return err
 	}
 	c := p.c.State
