@@ -18,10 +18,10 @@ import (
 // production is what one transaction produced.
 type production struct {
 	changelog string
-	last      map[int32]int64 // partition -> offset of its last changelog record
 
-	mu  sync.Mutex
-	err error // of the first record that failed
+	mu          sync.Mutex
+	first, last map[int32]int64 // partition -> offset of its first and its last changelog record
+	err         error           // of the first record that failed
 }
 
 // done is the promise of every record of the transaction.
@@ -35,13 +35,18 @@ func (p *production) done(r *kgo.Record, err error) {
 		p.err = errors.Join(p.err, fmt.Errorf("produce to %s partition %d: %w", r.Topic, r.Partition, err))
 		return
 	}
+	if _, ok := p.first[r.Partition]; !ok {
+		p.first[r.Partition] = r.Offset
+	}
 	p.last[r.Partition] = r.Offset
 }
 
 // produce hands the overlay's records to the client and waits for every promise: a transaction
 // would commit without one that failed.
 func (l *lane) produce(ctx context.Context, moved []*task, now time.Time) (*production, error) {
-	made := &production{changelog: l.p.c.Prefix.Name(topics.Changelog), last: map[int32]int64{}}
+	made := &production{
+		changelog: l.p.c.Prefix.Name(topics.Changelog), first: map[int32]int64{}, last: map[int32]int64{},
+	}
 	availability := l.p.c.Prefix.Name(topics.AvailabilityTopic)
 	for _, t := range moved {
 		for _, r := range t.extra {
@@ -66,8 +71,11 @@ func (l *lane) produce(ctx context.Context, moved []*task, now time.Time) (*prod
 		return nil, made.err
 	}
 	for _, t := range moved {
-		if _, ok := made.last[t.partition]; !ok {
+		switch first, ok := made.first[t.partition]; {
+		case !ok:
 			return nil, fmt.Errorf("partition %d: no task record was produced: %w", t.partition, state.ErrInvariant)
+		case first < t.Next(): // the client does not mind; a commit would make the rest of the state unfindable
+			return nil, fmt.Errorf("partition %d: %w: it gave offset %d after %d", t.partition, errChangelogAnew, first, t.Next())
 		}
 	}
 	return made, nil
