@@ -93,6 +93,7 @@ func (l *lane) release(t *task) error {
 	if t.Task == nil {
 		return err
 	}
+	l.p.metrics.forget(t.partition) // before another lane can restore it
 	var fault error
 	if t.phase == running {
 		fault = t.rollback()

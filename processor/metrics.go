@@ -99,6 +99,12 @@ func (m *metrics) observe(t *task, now time.Time) {
 	}
 }
 
+// forget shows no more of a partition's restore.
+func (m *metrics) forget(partition int32) {
+	m.restorePosition.DeleteLabelValues(label(partition))
+	m.restoreTarget.DeleteLabelValues(label(partition))
+}
+
 // taskCollector reads the tasks when it is asked.
 type taskCollector struct {
 	p           *Processor
