@@ -15,6 +15,8 @@ import (
 var (
 	errInputLost = errors.New("input records are gone that were not folded; after a look at what is lost, " +
 		"`stocksync positions set` names where to go on")
+	errBatchTooLarge = errors.New("a batch of input takes too much memory; after a look at who sent it, " +
+		"`stocksync positions set` goes past it")
 	errRecreated = errors.New("topic was deleted and made anew; `stocksync positions set` takes the new one")
 )
 
@@ -151,6 +153,7 @@ func (l *lane) fetchError(topic string, partition int32, err error) error {
 		return ended
 	}
 	var lost *kgo.ErrDataLoss
+	var large *kgo.ErrDecompressTooLarge
 	t, input := l.tasks[partition], l.input(topic)
 	switch {
 	case input < 0 || t == nil || t.phase != running:
@@ -159,6 +162,9 @@ func (l *lane) fetchError(topic string, partition int32, err error) error {
 			return l.startAgain(t)
 		}
 		l.halt(t, fmt.Errorf("%w: %s: %w", errInputLost, topic, err))
+		return nil
+	case errors.As(err, &large) && input != state.InputCommands:
+		l.halt(t, fmt.Errorf("%w: %s, from offset %d on; go on at %d", errBatchTooLarge, topic, large.Offset, large.NextOffset))
 		return nil
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
 		l.halt(t, fmt.Errorf("%s: %w: %w", topic, errRecreated, err))

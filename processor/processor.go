@@ -147,6 +147,10 @@ func (p *Processor) runLanes(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// maxBatchBytes bounds what a batch may take when it is decompressed: a hundred times what the broker
+// takes of it compressed.
+const maxBatchBytes = 256 << 20
+
 // clientOpts are the options that all clients of the processor share.
 func (p *Processor) clientOpts() []kgo.Opt {
 	return append([]kgo.Opt{
@@ -154,6 +158,7 @@ func (p *Processor) clientOpts() []kgo.Opt {
 		kgo.ClientID(clientID(p.c.InstanceID)),
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.MetadataMaxAge(10 * time.Second),
+		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 		kgo.DisableClientMetrics(),
 	}, p.c.ClientOpts...)
 }
