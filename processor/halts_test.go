@@ -255,6 +255,62 @@ func TestHalts_NotAtCommandsThatAreGone(t *testing.T) {
 	})
 }
 
+// Ensure a position behind the last record is not taken for a loss when retention takes all: the offset after
+// it is a marker's, as after every transaction of an upstream.
+func TestHalts_NotAtMarkersThatAreGone(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		s := newSite(t, c)
+		i := s.start()
+		s.halts(i, "")
+		client := c.Client(t, kgo.TransactionalID(s.prefix.Name("upstream")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		for _, commit := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
+			if err := client.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			r := s.up.delta(s.up.skuOn(0))
+			r.Topic = s.prefix.Name(topics.Mutations)
+			if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			if err := client.EndTransaction(t.Context(), commit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.sent[0] += topics.One
+		const end = 5 // a record of newSite's, two of the transactions, each with its marker
+		until(t, func(context.Context) error {
+			if got := lastRecords(t, c, s.prefix)[0].Inputs[state.InputMutations].Next; got != end {
+				return fmt.Errorf("the task record is at %d, want %d", got, end)
+			}
+			return nil
+		})
+		s.end(i)
+		s.deleteUpTo(topics.Mutations, end)
+		i = s.start()
+		s.halts(i, "")
+		s.goesOn()
+	})
+}
+
+// Ensure a batch that is small on its way in and huge when it is unpacked neither takes all memory nor stops
+// its partition without a word.
+func TestHalts_AtABatchThatTakesTooMuchMemory(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		s := newSite(t, c)
+		s.cfg.ClientOpts = append(s.cfg.ClientOpts, kgo.MaxDecompressBatchBytes(1<<20))
+		i := s.start()
+		s.halts(i, "")
+		s.up.send(at(topics.Mutations, 0, "A", strings.Repeat("x", 4<<20)))
+		s.halts(i, "mutations, from offset 1 on; go on at 2", 0)
+		s.goesOn(0)
+		s.end(i)
+		s.set(map[string]int64{topics.Mutations: 2}, 0)
+		i = s.start()
+		s.halts(i, "")
+		s.goesOn()
+	})
+}
+
 func TestHalts_AtAnInputMadeAnew(t *testing.T) {
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
