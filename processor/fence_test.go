@@ -17,12 +17,19 @@ import (
 // holds up no successor: neither where it stands in the changelog nor where the group's offsets are part of it.
 func TestFence_EndsWhatTheDeadLeftOpen(t *testing.T) {
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
-		for name, offsets := range map[string]bool{"in the changelog": false, "with the group's offsets": true} {
-			t.Run(name, func(t *testing.T) {
+		for _, row := range []struct {
+			name, owner string
+			offsets     bool
+		}{
+			{"in the changelog", "dead.0", false},
+			{"with the group's offsets", "dead.0", true},
+			{"under its own name", "heir.0", true},
+		} {
+			t.Run(row.name, func(t *testing.T) {
 				prefix := ensure(t, c, 2)
 				up := newUpstream(t, c, prefix, 2)
 				up.send(up.delta(up.skuOn(0)), up.delta(up.skuOn(1)))
-				leaveOpen(t, c, prefix, offsets)
+				leaveOpen(t, c, prefix, row.owner, row.offsets)
 				began := time.Now()
 				start(t, config(t, c, prefix, "heir"))
 				settle(t, c, prefix)
@@ -36,9 +43,9 @@ func TestFence_EndsWhatTheDeadLeftOpen(t *testing.T) {
 }
 
 // leaveOpen does what an instance does that dies in its transaction.
-func leaveOpen(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, offsets bool) {
+func leaveOpen(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, owner string, offsets bool) {
 	t.Helper()
-	client := c.Client(t, kgo.TransactionalID(prefix.Name("dead.0")), kgo.TransactionTimeout(time.Minute),
+	client := c.Client(t, kgo.TransactionalID(prefix.Name(owner)), kgo.TransactionTimeout(time.Minute),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := client.BeginTransaction(); err != nil {
 		t.Fatal(err)
@@ -62,7 +69,7 @@ func leaveOpen(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, offsets b
 		t.Fatal(err)
 	}
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
-	req.TransactionalID, req.Group = prefix.Name("dead.0"), prefix.Name("processor")
+	req.TransactionalID, req.Group = prefix.Name(owner), prefix.Name("processor")
 	req.ProducerID, req.ProducerEpoch = id, epoch
 	topic := kmsg.NewTxnOffsetCommitRequestTopic()
 	topic.Topic, topic.TopicID = name, meta.Topics[name].ID

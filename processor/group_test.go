@@ -67,29 +67,41 @@ func TestGroup_LosesTheAnswerToACommit(t *testing.T) {
 func TestGroup_RefusesTheCommitOfAZombie(t *testing.T) {
 	t.Parallel() // it waits for time to pass
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
-		for name, key := range map[string]kmsg.Key{
-			"before its records are sent":  kmsg.Produce,
-			"before its offsets are sent":  kmsg.TxnOffsetCommit,
-			"before its commit is decided": kmsg.EndTxn,
+		for _, row := range []struct {
+			name  string
+			key   kmsg.Key
+			first bool
+		}{
+			{"before its records are sent", kmsg.Produce, false},
+			{"before its offsets are sent", kmsg.TxnOffsetCommit, false},
+			{"before its commit is decided", kmsg.EndTxn, false},
+			{"before its first record is sent, which polled nothing", kmsg.Produce, true}, // P3
 		} {
-			t.Run(name, func(t *testing.T) {
+			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
-				zombie(t, c, key)
+				zombie(t, c, row.key, row.first)
 			})
 		}
 	})
 }
 
-func zombie(t *testing.T, c *testenv.Cluster, key kmsg.Key) {
+func zombie(t *testing.T, c *testenv.Cluster, key kmsg.Key, first bool) {
 	prefix := ensure(t, c, 2)
 	cfg, wire := oneLane(t, c, prefix, "asleep")
+	w := testenv.NewWorkload(testenv.RealisticWorkload(uint64(key)))
+	var acks []testenv.Ack
+	var held *testenv.Loss
+	if first {
+		held = wire.HoldRequest(key)
+	}
 	asleep := start(t, cfg)
 	tasks(t, asleep.Processor, 2)
-	w := testenv.NewWorkload(testenv.RealisticWorkload(uint64(key)))
-	acks := produce(t, c, prefix, w, 200)
-	settle(t, c, prefix)
-	held := wire.HoldRequest(key)
-	acks = append(acks, produce(t, c, prefix, w, 200)...)
+	if !first {
+		acks = produce(t, c, prefix, w, 200)
+		settle(t, c, prefix)
+		held = wire.HoldRequest(key)
+		acks = append(acks, produce(t, c, prefix, w, 200)...)
+	}
 	until(t, func(ctx context.Context) error { return held.Wait(ctx, 1) })
 	wire.Stall()
 	slept := time.Now()
