@@ -1,6 +1,40 @@
 package cli
 
-import "stocksync/topics"
+import (
+	"errors"
+	"io"
+
+	"stocksync/topics"
+)
 
 // ReasonText opens reasonText to the tests.
 func ReasonText(r topics.SyncReason) string { return reasonText(r) }
+
+// TextRow is a row of a file, copied.
+type TextRow struct {
+	Line  int
+	Cells []string
+	Bad   error
+}
+
+// ReadCSV reads a file's column names and rows.
+func ReadCSV(in io.Reader, delimiter rune) (names []string, all []TextRow, err error) {
+	rows, err := newCSVRows(in, delimiter)
+	if err != nil {
+		return nil, nil, err
+	}
+	for {
+		r, err := rows.next()
+		if errors.Is(err, io.EOF) {
+			return rows.header(), all, nil
+		}
+		if err != nil {
+			return rows.header(), all, err
+		}
+		text := TextRow{Line: r.line, Bad: r.bad}
+		for _, c := range r.cells {
+			text.Cells = append(text.Cells, string(c.text))
+		}
+		all = append(all, text)
+	}
+}

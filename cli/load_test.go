@@ -251,6 +251,31 @@ func TestLoad_MendedRejectsKeepTheIdsOfTheirRows(t *testing.T) {
 	}
 }
 
+func TestLoad_RejectsOfUnmatchedQuotesLoseNothing(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	file := write(t, "bad.csv", `line_id,version,sku,warehouse,qty,effective_at,note
+1,1,A001,JKT,1,2026-01-31,5" pipe
+2,1,A001,JKT,1,2026-01-31,"never closed
+3,1,A001,JKT,1,2026-01-31,fine
+4,1,A001,JKT,1,2026-01-31,"also, fine"
+5,1,A001,JKT,1,2026-01-31,"opened twice
+`)
+	run(t, cfg, "load", "--topic", "mutations", "--skip-bad", file).want(t, cli.ExitOK, "1:loaded 2 of 5 rows, 3 bad",
+		`2:bad.csv:2: note: a quote`, `2:bad.csv:3: note: text after`, `2:bad.csv:6: note: a quote (") that is never closed`)
+	rows, err := csv.NewReader(strings.NewReader(read(t, file+".rejected"))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows[1:] {
+		got = append(got, r[0]+" "+r[6]+" "+r[8])
+	}
+	if diff := cmp.Diff([]string{`1 5" pipe 2`, `2 "never closed 3`, `5 "opened twice 6`}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestLoad_RejectsOfJSONLinesKeepTheRowWhole(t *testing.T) {
 	c := testenv.StartKfake(t)
 	cfg := withTopics(t, c)

@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,6 +32,9 @@ const (
 
 // rowBytesMax is the longest row that is read: what the largest record takes, with room for blanks.
 const rowBytesMax = 16 << 20
+
+// errRowLong is the fault of a row beyond the limit.
+var errRowLong = fmt.Errorf("longer than %d bytes", rowBytesMax)
 
 // row is one row of a file: names and cells, in the file's order.
 type row struct {
@@ -100,66 +101,6 @@ func openRows(r io.Reader, format rowFormat, delimiter rune) (rows, error) {
 	return newCSVRows(in, delimiter)
 }
 
-// csvRows reads CSV with a header line, per RFC 4180.
-type csvRows struct {
-	in    *csv.Reader
-	names []string
-	row   row
-}
-
-func newCSVRows(in io.Reader, delimiter rune) (*csvRows, error) {
-	r := csv.NewReader(in)
-	r.Comma = delimiter
-	r.FieldsPerRecord = -1 // a row of another length is one bad row, not the end
-	r.ReuseRecord = true
-	names, err := r.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("empty file: a CSV file starts with a line that names its columns")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the line of column names: %w", err)
-	}
-	c := &csvRows{in: r}
-	seen := map[string]bool{}
-	for _, n := range names {
-		n = strings.TrimSpace(n)
-		if seen[n] && n != "" {
-			return nil, fmt.Errorf("column %q is there twice", n)
-		}
-		seen[n] = true
-		c.names = append(c.names, n)
-	}
-	return c, nil
-}
-
-func (c *csvRows) format() rowFormat { return formatCSV }
-
-func (c *csvRows) header() []string { return c.names }
-
-func (c *csvRows) next() (*row, error) {
-	fields, err := c.in.Read()
-	c.row = row{names: c.names, cells: c.row.cells[:0]}
-	var fault *csv.ParseError
-	switch {
-	case errors.As(err, &fault):
-		c.row.line, c.row.bad = fault.StartLine, fault.Err
-		if fault.Line != fault.StartLine {
-			c.row.bad = fmt.Errorf("%w (found in line %d)", fault.Err, fault.Line)
-		}
-	case err != nil:
-		return nil, err
-	default:
-		c.row.line, _ = c.in.FieldPos(0)
-	}
-	for _, f := range fields {
-		c.row.cells = append(c.row.cells, cell{text: []byte(f)})
-	}
-	if c.row.bad == nil && len(fields) != len(c.names) {
-		c.row.bad = fmt.Errorf("%d cells, but %d columns are named", len(fields), len(c.names))
-	}
-	return &c.row, nil
-}
-
 // jsonRows reads JSON Lines: one object a line, blank lines skipped.
 type jsonRows struct {
 	in   *bufio.Reader
@@ -181,7 +122,7 @@ func (j *jsonRows) next() (*row, error) {
 		j.row = row{line: j.line, raw: raw, names: j.row.names[:0], cells: j.row.cells[:0]}
 		if len(raw) > rowBytesMax {
 			j.row.raw = nil
-			j.row.bad = fmt.Errorf("longer than %d bytes", rowBytesMax)
+			j.row.bad = errRowLong
 			return &j.row, nil
 		}
 		if len(bytes.TrimSpace(raw)) == 0 {
