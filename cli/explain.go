@@ -85,7 +85,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Short:   "Explain one SKU: numbers, ledger, orders that hold stock, stores and why",
 		Long:    explainLong,
 		Example: explainExample,
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    wants("SKU, and STORE if you like", 1, 2),
 	}
 	cmd.Flags().IntVar(&lines, "lines", 20, "show at most so many ledger lines and order lines each; 0 is all")
 	addJSON(cmd)

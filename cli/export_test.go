@@ -3,12 +3,21 @@ package cli
 import (
 	"errors"
 	"io"
+	"time"
 
 	"stocksync/topics"
 )
 
 // ReasonText opens reasonText to the tests.
 func ReasonText(r topics.SyncReason) string { return reasonText(r) }
+
+// Stall opens stall to the tests.
+type Stall struct{ s stall }
+
+// Begins opens stall.begins.
+func (s *Stall) Begins(now time.Time, acknowledged, waiting int64) bool {
+	return s.s.begins(now, acknowledged, waiting)
+}
 
 // TextRow is a row of a file, copied.
 type TextRow struct {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 	"unicode/utf8"
 
@@ -60,15 +61,16 @@ column. Empty cells are absent.
              store_order_id store_sku changed_at source                                        (* required)
 
 From text, and only from text, these are read more freely than in Kafka: times such as
-2026-01-31 14:05:09 or 2026-01-31 are local times of --timezone; yes/no/ya/tidak/1/0 are truth
-values; --set qty=-{sold} turns the sign of a column.
+2026-01-31 14:05:09 or 2026-01-31 are local times of --timezone, +07 is a zone; +1, .5 and
+1.500000000 are numbers; yes/no/ya/tidak/1/0 are truth values; --set qty=-{sold} turns the sign
+of a column.
 
 Every row is checked as the processor would check it. A bad row is reported as FILE:LINE: field
 and value, and ends the load; what was loaded before it stays. Loading again is safe: a line
 that is there already, with the same version, changes nothing. With --skip-bad bad rows go to a
-reject file (FILE.rejected), with their file, line and error, and the load goes on; mend the
-file and load it, ids made from {_line} stay what they were. With --dry-run everything is
-checked, all bad rows are reported and nothing is written.`
+reject file (FILE.rejected, or FILE.rejected-2 when that is there), with their file, line and
+error, and the load goes on; mend that file and load it, ids made from {_line} stay what they
+were. With --dry-run everything is checked, all bad rows are reported and nothing is written.`
 
 const loadExample = `  stocksync load --topic mutations ledger.csv
   stocksync load --topic orders --dry-run orders-2026-*.jsonl.gz
@@ -86,7 +88,7 @@ func (a *app) loadCommand() *cobra.Command {
 		Short:   "Load ledger lines or order lines from CSV or JSON Lines files",
 		Long:    loadLong,
 		Example: loadExample,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    wants("FILE ...; - is standard input", 1, math.MaxInt),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.topic, "topic", "", "what the rows are: mutations or orders (required)")
@@ -167,13 +169,11 @@ func (r LoadReport) show(c *call) error {
 	if c.json {
 		return printJSON(c.Stdout, r)
 	}
-	verb, count := "loaded", r.Produced
+	text := fmt.Sprintf("loaded %d of %d rows, %d bad, into %s", r.Produced, r.Rows, r.Rejected, r.Topic)
 	if r.DryRun {
-		verb, count = "checked", r.Rows-r.Rejected
+		text = fmt.Sprintf("checked %d rows for %s, %d bad, nothing written", r.Rows, r.Topic, r.Rejected)
 	}
-	_, err := fmt.Fprintf(c.Stdout, "%s %d of %d rows, %d bad, into %s in %.1f s, %.0f rows/s\n",
-		verb, count, r.Rows, r.Rejected, r.Topic, r.Seconds, r.RowsPerSecond)
-	if err != nil {
+	if _, err := fmt.Fprintf(c.Stdout, "%s, in %.1f s, %.0f rows/s\n", text, r.Seconds, r.RowsPerSecond); err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
 	for _, f := range r.Files {

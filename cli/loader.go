@@ -53,6 +53,9 @@ type loader struct {
 func (l *loader) run(ctx context.Context) error {
 	l.name = l.topic(l.opts.topic)
 	l.report = LoadReport{Topic: l.name, DryRun: l.opts.dryRun, Files: []FileReport{}}
+	if err := l.present(); err != nil {
+		return err
+	}
 	if !l.opts.dryRun {
 		if err := l.connect(ctx); err != nil {
 			return err
@@ -60,7 +63,7 @@ func (l *loader) run(ctx context.Context) error {
 		defer l.client.Close()
 	}
 	start := time.Now()
-	l.progress = newProgress(l.Stderr, l.log, l.files)
+	l.progress = newProgress(l.Stderr, l.log, l.files, l.sent())
 	reading, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	l.failed = stop
@@ -85,7 +88,27 @@ func (l *loader) run(ctx context.Context) error {
 	if l.opts.dryRun && err == nil && l.report.Rejected > 0 {
 		err = fmt.Errorf("%w: %d of %d", errBadRows, l.report.Rejected, l.report.Rows)
 	}
+	if l.report.Rows == 0 && err != nil && !l.json {
+		return err
+	}
 	return errors.Join(err, l.report.show(l.call))
+}
+
+// present returns an error for a file that is not there, before the ones named before it are loaded.
+func (l *loader) present() error {
+	for _, file := range l.files {
+		if file == standardInput {
+			continue
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			return fmt.Errorf("open file: %w", err)
+		}
+		if info.IsDir() {
+			return fmt.Errorf("%s: is a directory", file)
+		}
+	}
+	return nil
 }
 
 // connect makes an idempotent producer whose partitioner is the Java default's.
@@ -129,6 +152,14 @@ func outlive(ctx context.Context, after time.Duration) (context.Context, context
 	return longer, func() { stop(); cancel() }
 }
 
+// sent returns what tells how far the sending is; nil when nothing is sent.
+func (l *loader) sent() func() (acknowledged, waiting int64) {
+	if l.client == nil {
+		return nil
+	}
+	return func() (int64, int64) { return l.produced.Load(), l.client.BufferedProduceRecords() }
+}
+
 // readAll loads the files. Reading ends with ctx, sending with the other context.
 func (l *loader) readAll(ctx, sending context.Context) error {
 	for _, file := range l.files {
@@ -142,7 +173,11 @@ func (l *loader) readAll(ctx, sending context.Context) error {
 // readFile loads one file. Errors name it.
 func (l *loader) readFile(ctx, sending context.Context, file string) (err error) {
 	in, name := l.Stdin, "stdin"
-	if file != standardInput {
+	if file == standardInput {
+		waiting := interruptible(ctx, in)
+		defer waiting.Close() //nolint:errcheck // it is only read
+		in = waiting
+	} else {
 		f, err := os.Open(file)
 		if err != nil {
 			return fmt.Errorf("open file: %w", err)
@@ -159,10 +194,7 @@ func (l *loader) readFile(ctx, sending context.Context, file string) (err error)
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	bad := &rejects{path: l.opts.reject, names: rows.header(), delimiter: l.delimiter}
-	if bad.path == "" {
-		bad.path = rejectPath(file)
-	}
+	bad := &rejects{path: l.opts.reject, input: file, names: rows.header(), delimiter: l.delimiter}
 	if sameFile(bad.path, file) {
 		return usagef("--reject %s is the input itself", bad.path)
 	}
@@ -182,12 +214,12 @@ func (l *loader) readFile(ctx, sending context.Context, file string) (err error)
 		if err != nil {
 			return fmt.Errorf("%s: read row after %d rows: %w", file, report.Rows, err)
 		}
-		report.Rows++
-		l.report.Rows++
-		l.progress.rows.Add(1)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		report.Rows++
+		l.report.Rows++
+		l.progress.rows.Add(1)
 		rec, why := l.record(r, name)
 		if why == nil {
 			l.produce(sending, rec)
@@ -199,6 +231,19 @@ func (l *loader) readFile(ctx, sending context.Context, file string) (err error)
 			return err
 		}
 	}
+}
+
+// interruptible returns a reader that ends with ctx, also while it waits for a terminal or a slow pipe. What
+// waits there cannot be woken: the goroutine goes with the next bytes, or with the process.
+func interruptible(ctx context.Context, in io.Reader) io.ReadCloser {
+	out, to := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { to.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(to, in)
+		stop()
+		to.CloseWithError(err)
+	}()
+	return out
 }
 
 // sameFile says whether both paths name one existing file.
@@ -254,17 +299,16 @@ func (l *loader) produce(ctx context.Context, rec *kgo.Record) {
 
 // reject reports a bad row. It returns the error that ends the load, or nil when the load goes on.
 func (l *loader) reject(r *row, bad *rejects, format rowFormat, file, name string, why error) error {
-	at := fmt.Errorf("%s:%d: %w", file, r.line, why)
+	at := fmt.Sprintf("%s:%d: %v", file, r.line, why)
+	if format == formatJSON && l.report.Rows == 1 {
+		at += jsonHint(r)
+	}
 	if !l.opts.dryRun && !l.opts.skipBad {
-		hint := ""
-		if len(r.names) > 0 && l.report.Rows == 1 {
-			hint = "\nThe columns are " + strings.Join(r.names, ", ") + "; see --map and --set."
-		}
-		return fmt.Errorf("%w%s", at, hint)
+		return errors.New(at)
 	}
 	switch {
 	case l.report.Rejected <= rejectsShown:
-		l.progress.line(at.Error())
+		l.progress.line(at)
 	case l.report.Rejected == rejectsShown+1:
 		l.progress.line("more bad rows are counted, not shown")
 	}
@@ -272,4 +316,13 @@ func (l *loader) reject(r *row, bad *rejects, format rowFormat, file, name strin
 		return nil
 	}
 	return bad.add(r, format, name, why)
+}
+
+// jsonHint says of a file whose first row is bad what may be the reason. (The columns of a CSV file are checked
+// before its first row.)
+func jsonHint(r *row) string {
+	if r.bad != nil {
+		return "\nJSON Lines hold one object a line: 'jq -c .' makes them of other JSON, 'jq -c .[]' of an array."
+	}
+	return "\nThe names are " + listed(r.names) + "; see --map and --set."
 }

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -26,8 +28,9 @@ const (
 
 // field is one field of a topic's records.
 type field struct {
-	name string
-	kind fieldKind
+	name     string
+	kind     fieldKind
+	required bool
 }
 
 // fieldsOf returns the fields of an input topic in the order in which the design documents them, or nil.
@@ -35,39 +38,39 @@ func fieldsOf(base string) []field {
 	switch base {
 	case topics.Mutations:
 		return []field{
-			{"line_id", textField},
-			{"version", integerField},
-			{"sku", textField},
-			{"warehouse", textField},
-			{"kind", textField},
-			{"status", textField},
-			{"qty", quantityField},
-			{"effective_at", timeField},
-			{"seq", integerField},
-			{"order_line_id", textField},
-			{"is_return", boolField},
-			{"reason", textField},
-			{"voucher_type", textField},
-			{"voucher_no", textField},
-			{"source", textField},
-			{"actor", textField},
-			{"note", textField},
+			{"line_id", textField, true},
+			{"version", integerField, true},
+			{"sku", textField, true},
+			{"warehouse", textField, true},
+			{"kind", textField, false},
+			{"status", textField, false},
+			{"qty", quantityField, true},
+			{"effective_at", timeField, true},
+			{"seq", integerField, false},
+			{"order_line_id", textField, false},
+			{"is_return", boolField, false},
+			{"reason", textField, false},
+			{"voucher_type", textField, false},
+			{"voucher_no", textField, false},
+			{"source", textField, false},
+			{"actor", textField, false},
+			{"note", textField, false},
 		}
 	case topics.Orders:
 		return []field{
-			{"order_line_id", textField},
-			{"version", integerField},
-			{"sku", textField},
-			{"warehouse", textField},
-			{"status", textField},
-			{"ordered_qty", quantityField},
-			{"ordered_at", timeField},
-			{"order_id", textField},
-			{"store", textField},
-			{"store_order_id", textField},
-			{"store_sku", textField},
-			{"changed_at", timeField},
-			{"source", textField},
+			{"order_line_id", textField, true},
+			{"version", integerField, true},
+			{"sku", textField, true},
+			{"warehouse", textField, true},
+			{"status", textField, true},
+			{"ordered_qty", quantityField, true},
+			{"ordered_at", timeField, true},
+			{"order_id", textField, true},
+			{"store", textField, false},
+			{"store_order_id", textField, false},
+			{"store_sku", textField, false},
+			{"changed_at", timeField, false},
+			{"source", textField, false},
 		}
 	default:
 		return nil
@@ -143,22 +146,64 @@ func (m *mapping) fields() string {
 	return strings.Join(names, ", ")
 }
 
-// check returns an error when a flag names a column that a file with these columns does not have.
+// check returns an error when a flag names a column that a file with these columns does not have, and when a
+// required field comes from nowhere: said once, with all their names, instead of row by row.
 func (m *mapping) check(header []string) error {
 	has := func(column string) bool {
 		return column == columnLine || column == columnFile || slices.Contains(header, column)
 	}
+	var missing []string
 	for _, s := range m.sources {
 		if s.template == nil && s.column != s.name && !has(s.column) {
-			return usagef("--map %s=%s: no such column; there are %s", s.name, s.column, strings.Join(header, ", "))
+			return usagef("--map %s=%s: no such column; there are %s", s.name, s.column, listed(header))
 		}
 		for _, f := range s.template {
 			if f.column != "" && !has(f.column) {
-				return usagef("--set %s: no column %q; there are %s", s.name, f.column, strings.Join(header, ", "))
+				return usagef("--set %s: no column %q; there are %s", s.name, f.column, listed(header))
 			}
 		}
+		if s.required && s.template == nil && !has(s.column) && (s.name == "sku" || !m.mayTouch(has)) {
+			missing = append(missing, s.name)
+		}
 	}
-	return nil
+	if len(missing) == 0 {
+		return nil
+	}
+	hint := "see --map and --set"
+	if i := strings.IndexAny(header[0], ";\t|"); len(header) == 1 && i >= 0 {
+		hint = "is --delimiter '" + strings.ReplaceAll(header[0][i:i+1], "\t", "tab") + "' wanted?"
+	}
+	return usagef("no column for %s; there are %s; %s", strings.Join(missing, ", "), listed(header), hint)
+}
+
+// mayTouch says whether rows of a file with these columns may be touches, which need a sku only.
+func (m *mapping) mayTouch(has func(column string) bool) bool {
+	i := slices.IndexFunc(m.sources, func(s source) bool { return s.name == "kind" })
+	if i < 0 {
+		return false
+	}
+	kind := m.sources[i]
+	if kind.template == nil {
+		return has(kind.column)
+	}
+	text := ""
+	for _, f := range kind.template {
+		if f.column != "" {
+			return true
+		}
+		text += f.literal
+	}
+	return text == topics.KindTouch.String()
+}
+
+// listed joins the names of columns; of very many or very long ones the first.
+func listed(columns []string) string {
+	const most = 1000
+	text := strings.Join(columns, ", ")
+	if utf8.RuneCountInString(text) > most {
+		text = string([]rune(text)[:most]) + "..."
+	}
+	return text
 }
 
 // parseTemplate splits "csv/{order}/{_line}" into fragments; "{{" and "}}" stand for the braces themselves.
@@ -203,6 +248,9 @@ func (m *mapping) record(r *row, file string) (json, sku []byte, err error) {
 		}
 		if len(m.buf) > 1 {
 			m.buf = append(m.buf, ',')
+		}
+		if !utf8.Valid(c.text) {
+			return nil, nil, fmt.Errorf("%s: %.80q is not valid UTF-8", s.name, c.text)
 		}
 		m.buf = append(m.buf, '"')
 		m.buf = append(m.buf, s.name...)
@@ -259,7 +307,7 @@ func (m *mapping) appendText(buf []byte, kind fieldKind, text []byte) []byte {
 	trimmed := bytes.TrimSpace(text)
 	switch kind {
 	case integerField:
-		if n, err := strconv.ParseInt(string(bytes.TrimPrefix(trimmed, []byte("--"))), 10, 64); err == nil {
+		if n, err := strconv.ParseInt(plainNumber(trimmed), 10, 64); err == nil {
 			return strconv.AppendInt(buf, n, 10)
 		}
 	case boolField:
@@ -270,8 +318,7 @@ func (m *mapping) appendText(buf []byte, kind fieldKind, text []byte) []byte {
 			return append(buf, "false"...)
 		}
 	case quantityField:
-		// A template -{qty} turns the sign: of a negative cell it makes two minus signs.
-		return appendString(buf, bytes.TrimPrefix(trimmed, []byte("--")))
+		return appendString(buf, []byte(plainNumber(trimmed)))
 	case timeField:
 		if t, ok := parseLocalTime(string(trimmed), m.zone); ok {
 			return append(t.UTC().AppendFormat(append(buf, '"'), time.RFC3339Nano), '"')
@@ -280,6 +327,30 @@ func (m *mapping) appendText(buf []byte, kind fieldKind, text []byte) []byte {
 	case textField:
 	}
 	return appendString(buf, text)
+}
+
+// plainNumber writes the numbers that databases and spreadsheets export as the topic's decoder takes them: without
+// a plus sign, with a digit before the point (Oracle leaves it out) and without zeros at the end (a column of nine
+// decimals has more than a quantity may have). A template -{qty} turns the sign: of a negative cell it makes two
+// minus signs. What is no number stays as it is.
+func plainNumber(text []byte) string {
+	s, negative := strings.CutPrefix(string(text), "-")
+	if twice, ok := strings.CutPrefix(s, "-"); ok && negative {
+		s, negative = twice, false
+	} else {
+		s = strings.TrimPrefix(s, "+")
+	}
+	whole, fraction, point := strings.Cut(s, ".")
+	if point && whole+fraction != "" && strings.Trim(whole+fraction, "0123456789") == "" {
+		s = cmp.Or(whole, "0")
+		if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
+			s += "." + fraction
+		}
+	}
+	if negative {
+		return "-" + s
+	}
+	return s
 }
 
 // appendString appends a JSON string. Bytes that are not UTF-8 stay as they are, for the decoder to refuse.
@@ -298,10 +369,17 @@ func appendString(buf, text []byte) []byte {
 	return append(buf, '"')
 }
 
-// parseLocalTime reads the times without a zone that spreadsheets and databases export. A time with a zone is
-// left to the decoder.
+// parseLocalTime reads the times that spreadsheets and databases export: local ones, and those whose zone is not
+// written as RFC 3339 has it. What is RFC 3339 is left to the decoder.
 func parseLocalTime(text string, zone *time.Location) (time.Time, bool) {
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
+	layouts := []string{
+		"2006-01-02 15:04:05", "2006-01-02", "2006-01-02 15:04",
+		"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z07", "2006-01-02 15:04:05 Z07:00",
+	}
+	if strings.Contains(text, "T") {
+		layouts = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05Z0700"}
+	}
+	for _, layout := range layouts {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return t, true // the layout's seconds take a fraction as well
 		}

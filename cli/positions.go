@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +75,7 @@ func (a *app) positionsSetCommand() *cobra.Command {
 		Short:   "Set where tasks go on, with all processors stopped",
 		Long:    positionsSetLong,
 		Example: positionsSetExample,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    wants("INPUT=OFFSET ...", 1, math.MaxInt),
 	}
 	cmd.Flags().Int32SliceVar(&partitions, "partition", nil, "the task's partition `number` (repeatable, required)")
 	cmd.Flags().BoolVar(&yes, "yes", false, "really set them")

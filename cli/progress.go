@@ -29,13 +29,16 @@ type progress struct {
 	bytes atomic.Int64
 	total int64 // bytes of all files, -1 when unknown
 
+	sent  func() (acknowledged, waiting int64) // records; nil when none are sent
+	stall stall
+
 	done chan struct{}
 	wait sync.WaitGroup
 }
 
-// newProgress starts to show the progress of reading these files.
-func newProgress(out io.Writer, log *slog.Logger, files []string) *progress {
-	p := &progress{out: out, log: log, total: totalBytes(files), done: make(chan struct{})}
+// newProgress starts to show the progress of reading these files and, unless sent is nil, to watch the sending.
+func newProgress(out io.Writer, log *slog.Logger, files []string, sent func() (acknowledged, waiting int64)) *progress {
+	p := &progress{out: out, log: log, total: totalBytes(files), sent: sent, done: make(chan struct{})}
 	if isTerminal(out) {
 		p.bar = progressbar.NewOptions64(p.total,
 			progressbar.OptionSetWriter(out),
@@ -74,10 +77,48 @@ func (p *progress) run() {
 		select {
 		case <-p.done:
 			return
-		case <-tick.C:
+		case now := <-tick.C:
 			p.show()
+			p.watch(now)
 		}
 	}
+}
+
+// watch says that the brokers are why nothing moves.
+func (p *progress) watch(now time.Time) {
+	if p.sent == nil {
+		return
+	}
+	acknowledged, waiting := p.sent()
+	if !p.stall.begins(now, acknowledged, waiting) {
+		return
+	}
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+	p.log.Warn("the brokers acknowledge nothing: waiting for them", "records", waiting, "since", p.stall.since)
+}
+
+// stallAfter is how long brokers may acknowledge nothing before that is said: longer than an election takes.
+const stallAfter = 10 * time.Second
+
+// stall notices that nothing is acknowledged any more.
+type stall struct {
+	acknowledged int64
+	since        time.Time // when that number was first seen, or nothing waited
+	said         bool
+}
+
+// begins returns true once for each time that records wait and none is acknowledged for stallAfter.
+func (s *stall) begins(now time.Time, acknowledged, waiting int64) bool {
+	if s.since.IsZero() || acknowledged != s.acknowledged || waiting == 0 {
+		*s = stall{acknowledged: acknowledged, since: now}
+	}
+	if s.said || now.Sub(s.since) < stallAfter {
+		return false
+	}
+	s.said = true
+	return true
 }
 
 func (p *progress) show() {

@@ -3,7 +3,9 @@ package cli
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -15,15 +17,13 @@ import (
 // rejects is the file that holds the bad rows of one input, in the input's own format and with the columns
 // _file, _line and _error added: mend the rows and load the file. It is made with the first bad row.
 type rejects struct {
-	path      string
+	path      string   // that --reject names; else chosen when the file is made
+	input     string   // the file whose rows they are
 	names     []string // of a CSV input
 	delimiter rune
 	out       *os.File
 	csv       *csv.Writer
 }
-
-// rejectPath is where the bad rows of an input go unless --reject says otherwise.
-func rejectPath(input string) string { return strings.TrimSuffix(input, ".gz") + ".rejected" }
 
 // add writes a bad row.
 func (j *rejects) add(r *row, format rowFormat, file string, why error) error {
@@ -41,17 +41,34 @@ func (j *rejects) add(r *row, format rowFormat, file string, why error) error {
 }
 
 func (j *rejects) create(format rowFormat) error {
-	out, err := os.Create(j.path)
+	out, err := j.open()
 	if err != nil {
 		return fmt.Errorf("create reject file: %w", err)
 	}
-	j.out = out
+	j.out, j.path = out, out.Name()
 	if format != formatCSV {
 		return nil
 	}
 	j.csv = csv.NewWriter(out)
 	j.csv.Comma = j.delimiter
 	return j.write(append(own(j.names), columnFile, columnLine, columnError))
+}
+
+// open makes the file that --reject names, or a new one beside the input: INPUT.rejected, INPUT.rejected-2 and so
+// on. A person may be mending the one of an earlier load.
+func (j *rejects) open() (*os.File, error) {
+	if j.path != "" {
+		return os.Create(j.path)
+	}
+	base := strings.TrimSuffix(j.input, ".gz") + ".rejected"
+	path := base
+	for n := 2; ; n++ {
+		out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return out, err
+		}
+		path = base + "-" + strconv.Itoa(n)
+	}
 }
 
 // own returns the names without those that reject files add.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os/user"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (a *app) resyncCommand() *cobra.Command {
 		Short:   "Send SKUs to every store again",
 		Long:    resyncLong,
 		Example: "  stocksync resync SKU-000123\n  stocksync resync 'BATIK|L|17' SKU-000200 --json",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    wants("SKU ...", 1, math.MaxInt),
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "also SKUs that have no availability")
 	addJSON(cmd)

@@ -118,6 +118,16 @@ func (a *app) parent() func(*cobra.Command, []string) error {
 	}
 }
 
+// wants returns a check of the number of arguments that says in words what they are.
+func wants(what string, least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return usagef("%s wants %s; got %d arguments", cmd.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}
+
 // flagError explains a flag that is not known. After an unknown command every flag is: then that is said.
 func (a *app) flagError(cmd *cobra.Command, err error) error {
 	if len(a.Args) > 0 && cmd.HasSubCommands() && !strings.HasPrefix(a.Args[0], "-") && cmd.Name() != a.Args[0] {

@@ -69,16 +69,16 @@ type rows interface {
 	header() []string // of a CSV file
 }
 
-// openRows looks at the first bytes to tell plain from gzip and CSV from JSON Lines.
+// openRows looks at the first bytes to tell plain from gzip and CSV from JSON Lines. It asks for no more of them
+// than it needs: the rows of a slow pipe are taken as they come.
 func openRows(r io.Reader, format rowFormat, delimiter rune) (rows, error) {
-	const peekBytes = 64 << 10
-	in := bufio.NewReaderSize(r, peekBytes)
+	in := bufio.NewReader(r)
 	if head, err := in.Peek(2); err == nil && head[0] == 0x1f && head[1] == 0x8b {
 		unzipped, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, fmt.Errorf("read gzip: %w", err)
+			return nil, fmt.Errorf("%w: %w", errGzip, err)
 		}
-		in = bufio.NewReaderSize(unzipped, peekBytes)
+		in = bufio.NewReader(gzipReader{unzipped})
 	}
 	if head, err := in.Peek(3); err == nil && string(head) == "\ufeff" {
 		if _, err := in.Discard(len(head)); err != nil {
@@ -86,19 +86,52 @@ func openRows(r io.Reader, format rowFormat, delimiter rune) (rows, error) {
 		}
 	}
 	if format == formatAuto {
-		head, err := in.Peek(peekBytes)
-		if err != nil && !errors.Is(err, io.EOF) {
+		var err error
+		if format, err = formatOf(in); err != nil {
 			return nil, err
-		}
-		format = formatCSV
-		if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) {
-			format = formatJSON
 		}
 	}
 	if format == formatJSON {
 		return &jsonRows{in: in}, nil
 	}
 	return newCSVRows(in, delimiter)
+}
+
+// formatOf tells JSON from CSV by the first character that is no blank. An array is no JSON Lines, but no CSV
+// either: its first row says what is wanted.
+func formatOf(in *bufio.Reader) (rowFormat, error) {
+	for n := 1; n <= in.Size(); n++ {
+		head, err := in.Peek(n)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return formatAuto, err
+		}
+		if len(head) < n {
+			break
+		}
+		switch head[n-1] {
+		case ' ', '\t', '\r', '\n':
+		case '{', '[':
+			return formatJSON, nil
+		default:
+			return formatCSV, nil
+		}
+	}
+	return formatCSV, nil
+}
+
+// errGzip is returned for compressed files that are cut short or changed.
+var errGzip = errors.New("damaged gzip")
+
+// gzipReader says of what goes wrong that it is the compression.
+type gzipReader struct{ in *gzip.Reader }
+
+// Read implements io.Reader.
+func (g gzipReader) Read(b []byte) (int, error) {
+	n, err := g.in.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: %w", errGzip, err)
+	}
+	return n, err
 }
 
 // jsonRows reads JSON Lines: one object a line, blank lines skipped.
