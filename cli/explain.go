@@ -121,15 +121,19 @@ func (c *call) explain(ctx context.Context, sku, store string) (*Explanation, er
 		return nil, err
 	}
 	e.Name = names[sku]
-	latest := map[string]*topics.Availability{}
-	topic := c.topic(topics.AvailabilityTopic)
-	err = c.scanKey(ctx, topic, sku, func(r *kgo.Record) error {
-		return keepLatest(latest, r, func(s string) bool { return s == sku })
+	found := latest{}
+	err = c.scanKey(ctx, c.topic(topics.AvailabilityTopic), sku, func(r *kgo.Record) error {
+		if string(r.Key) != sku {
+			return nil
+		}
+		return found.keep(r)
 	})
 	if err != nil {
 		return nil, err
 	}
-	e.Availability = latest[sku]
+	if e.Availability, err = found[sku].decode(); err != nil {
+		return nil, fmt.Errorf("availability of %s: %w", sku, err)
+	}
 	snapshot, err := c.snapshot(ctx, sku)
 	if err != nil {
 		return nil, err

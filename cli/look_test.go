@@ -2,10 +2,12 @@ package cli_test
 
 import (
 	"encoding/csv"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"stocksync/cli"
 	"stocksync/testenv"
@@ -64,6 +66,36 @@ func TestSummary_ShowsFiltersSortsAndLimits(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+func TestSummary_OfTwoRecordsTheHigherRevisionCounts(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	record := func(sku string, revision int64, qty topics.Quantity, partition int32, header bool) {
+		a := topics.Availability{
+			SKU: sku, Revision: revision, Actual: qty, Net: qty, Available: qty,
+			Warehouses: []topics.WarehouseStock{{Warehouse: "W", Actual: qty, Net: qty, Available: qty}},
+		}
+		r := &kgo.Record{Topic: cfg.TopicPrefix + topics.AvailabilityTopic, Partition: partition, Key: []byte(sku), Value: a.AppendJSON(nil)}
+		if header {
+			r.Headers = []kgo.RecordHeader{{Key: topics.HeaderRevision, Value: strconv.AppendInt(nil, revision, 10)}}
+		}
+		if err := c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// SKU A was moved from partition 0 to 3; of B an older record comes last.
+	record("A", 7, 1e6, 0, true)
+	record("A", 9, 2e6, 3, true)
+	record("B", 8, 3e6, 1, true)
+	record("B", 6, 4e6, 1, false)
+	got := map[string]topics.Quantity{}
+	for _, row := range decode[[]cli.SummaryRow](t, run(t, cfg, "summary", "--json")) {
+		got[row.SKU] = row.Actual
+	}
+	if diff := cmp.Diff(map[string]topics.Quantity{"A": 2e6, "B": 3e6}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestExplain_TellsWhatMakesTheNumbers(t *testing.T) {

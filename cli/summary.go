@@ -104,16 +104,23 @@ func (c *call) summary(ctx context.Context, o summaryOptions, words []string) ([
 	for i, w := range words {
 		words[i] = strings.ToLower(w)
 	}
-	latest := map[string]*topics.Availability{}
+	found := latest{}
 	err = c.scan(ctx, c.topic(topics.AvailabilityTopic), func(r *kgo.Record) error {
-		return keepLatest(latest, r, func(sku string) bool { return matches(words, sku, names[sku]) })
+		if !matches(words, string(r.Key), names[string(r.Key)]) {
+			return nil
+		}
+		return found.keep(r)
 	})
 	if err != nil {
 		return nil, err
 	}
 	rows := []SummaryRow{}
-	for _, a := range latest {
-		rows = append(rows, o.rows(a, names[a.SKU])...)
+	for sku, held := range found {
+		a, err := held.decode()
+		if err != nil {
+			return nil, fmt.Errorf("availability of %s: %w", sku, err)
+		}
+		rows = append(rows, o.rows(a, names[sku])...)
 	}
 	o.order(rows)
 	if o.limit > 0 && len(rows) > o.limit {
@@ -122,25 +129,53 @@ func (c *call) summary(ctx context.Context, o summaryOptions, words []string) ([
 	return rows, nil
 }
 
-// keepLatest keeps the record of a SKU when its revision is above the one that is held. Two partitions can
-// hold one SKU after partitions were added; the higher revision is the truth, also when it is a tombstone.
-func keepLatest(latest map[string]*topics.Availability, r *kgo.Record, wanted func(sku string) bool) error {
-	sku := string(r.Key)
-	if len(r.Value) == 0 || !wanted(sku) {
+// latest holds of each SKU the availability record with the highest revision. Two partitions can hold one SKU
+// after partitions were added. Values are decoded at the end: of most records of a topic a newer one follows.
+type latest map[string]*heldRecord
+
+// heldRecord is one availability record as it was read.
+type heldRecord struct {
+	revision int64
+	value    []byte // a copy: a record pins the whole batch it came in
+}
+
+// keep takes the record when its revision is above the one that is held.
+func (l latest) keep(r *kgo.Record) error {
+	if len(r.Value) == 0 {
 		return nil // a split writes a higher revision elsewhere right after its tombstone
 	}
-	a, err := topics.DecodeAvailability(r.Value)
-	if err != nil {
-		return fmt.Errorf("partition %d offset %d: %w", r.Partition, r.Offset, err)
+	revision := revisionOf(r)
+	if revision < 0 {
+		a, err := topics.DecodeAvailability(r.Value)
+		if err != nil {
+			return fmt.Errorf("partition %d offset %d: %w", r.Partition, r.Offset, err)
+		}
+		revision = a.Revision
 	}
-	if held := latest[sku]; held == nil || held.Revision < a.Revision {
-		latest[sku] = a
+	held := l[string(r.Key)]
+	if held == nil {
+		held = new(heldRecord)
+		l[string(r.Key)] = held
+	}
+	if held.value == nil || held.revision < revision {
+		held.revision, held.value = revision, append(held.value[:0], r.Value...)
 	}
 	return nil
 }
 
+// decode returns what the record says; nil of no record.
+func (h *heldRecord) decode() (*topics.Availability, error) {
+	if h == nil {
+		return nil, nil
+	}
+	return topics.DecodeAvailability(h.value)
+}
+
 // matches says whether every word is part of SKU or name. The words are in lower case.
 func matches(words []string, sku, name string) bool {
+	if len(words) == 0 {
+		return true
+	}
 	text := strings.ToLower(sku + "\x00" + name)
 	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 }
