@@ -211,6 +211,10 @@ func (e *Explanation) printNumbers(c *call) error {
 func (e *Explanation) printLedger(c *call, limit int) error {
 	shown := cut(e.Lines, limit)
 	fmt.Fprintf(c.Stdout, "\nLedger lines, newest first (%d of %d)\n", len(shown), len(e.Lines))
+	if len(shown) == 0 {
+		_, err := fmt.Fprintln(c.Stdout, "  none")
+		return err
+	}
 	t := newTable("  EFFECTIVE", "WAREHOUSE", "KIND", ">QTY", "STATUS", "REASON", "VOUCHER", "LINE", "ORDER LINE")
 	for _, l := range shown {
 		kind := l.Kind.String()
@@ -228,6 +232,10 @@ func (e *Explanation) printOrders(c *call, limit int) error {
 	shown := cut(e.Orders, limit)
 	fmt.Fprintf(c.Stdout, "\nOrder lines that hold stock, oldest first (%d of %d; %d more hold none)\n",
 		len(shown), len(e.Orders), e.OtherOrders)
+	if len(shown) == 0 {
+		_, err := fmt.Fprintln(c.Stdout, "  none")
+		return err
+	}
 	t := newTable("  ORDERED", "WAREHOUSE", ">RESERVED", ">ORDERED", ">DELIVERED", "STATUS", "STORE", "ORDER", "LINE")
 	for _, o := range shown {
 		t.add("  "+c.localTime(o.OrderedAt), o.Warehouse, o.Reserved.String(), o.OrderedQty.String(),
