@@ -52,7 +52,13 @@ type Nightly struct {
 }
 
 // Counters are cumulative over a task's life: Consumed = Applied + Duplicate + DeadLettered + Forwarded.
-type Counters struct{ Consumed, Applied, Duplicate, DeadLettered, Forwarded int64 }
+type Counters struct {
+	Consumed     int64 `json:"consumed"`
+	Applied      int64 `json:"applied"`
+	Duplicate    int64 `json:"duplicate"`
+	DeadLettered int64 `json:"dead_lettered"`
+	Forwarded    int64 `json:"forwarded"`
+}
 
 // add counts one consumed record.
 func (c *Counters) add(o Outcome) {
