@@ -36,7 +36,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka sim crash bench bench-peer lint fuzz check
+.PHONY: help build demo run test test-kafka test-data sim crash bench bench-peer lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,11 @@ test-kafka: ## the broker-facing tests on a real Apache Kafka that they start th
 		exit 1; }; done
 	STOCKSYNC_KAFKA=1 $(GO) test $(RACE) -count 1 -p 1 -timeout $(TIMEOUT) $(TESTFLAGS) \
 		-run '$(KAFKA_RUN)' -skip '$(KAFKA_SKIP)' $(KAFKA_PACKAGES)
+
+test-data: ## a year of real sales (1.47 M lines) through load and processor, against a fold by SQL; needs python3
+	@command -v python3 >/dev/null || { \
+		echo "make test-data: python3 is not installed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	STOCKSYNC_DATA=1 $(GO) test -count 1 -timeout 60m -v $(TESTFLAGS) ./testenv/realdata
 
 sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEED (1) is the first hour's
 	STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \
