@@ -60,10 +60,16 @@ func (g guard) checkURL(text string) (*url.URL, error) {
 // public tells whether an address is one of the public internet. Forms of IPv6 that carry an IPv4
 // address are judged by that address.
 func public(ip netip.Addr) bool {
+	if !ip.IsValid() || ip.Zone() != "" {
+		return false
+	}
 	if inner, ok := embedded(ip); ok {
 		return public(inner)
 	}
-	if !ip.IsValid() || !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return false
+	}
+	if ip.Is6() && !v6(3, 0x20).Contains(ip) { // IANA has given out nothing else
 		return false
 	}
 	for _, block := range reserved() {
@@ -85,8 +91,7 @@ func embedded(ip netip.Addr) (netip.Addr, bool) {
 	}
 	b := ip.As16()
 	switch {
-	case netip.PrefixFrom(netip.IPv6Unspecified(), 96).Contains(ip) && b[12]|b[13]|b[14] != 0,
-		nat64().Contains(ip):
+	case v6(96).Contains(ip) && b[12]|b[13]|b[14] != 0, v6(96, 0x00, 0x64, 0xff, 0x9b).Contains(ip):
 		return netip.AddrFrom4([4]byte(b[12:16])), true
 	case b[0] == 0x20 && b[1] == 0x02:
 		return netip.AddrFrom4([4]byte(b[2:6])), true
@@ -94,37 +99,33 @@ func embedded(ip netip.Addr) (netip.Addr, bool) {
 	return ip, false
 }
 
-func nat64() netip.Prefix {
-	return netip.PrefixFrom(netip.AddrFrom16([16]byte{1: 0x64, 2: 0xff, 3: 0x9b}), 96)
+func v4(bits int, a, b, c, d byte) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{a, b, c, d}), bits)
+}
+
+// v6 returns a block by its length and first bytes; the others are 0.
+func v6(bits int, first ...byte) netip.Prefix {
+	var a [16]byte
+	copy(a[:], first)
+	return netip.PrefixFrom(netip.AddrFrom16(a), bits)
 }
 
 // reserved lists what IANA keeps back from the public internet beyond loopback, link-local, multicast
 // and RFC 1918, which netip knows.
 func reserved() []netip.Prefix {
-	v4 := func(a, b, c, d byte, bits int) netip.Prefix {
-		return netip.PrefixFrom(netip.AddrFrom4([4]byte{a, b, c, d}), bits)
-	}
-	v6 := func(bits int, b ...byte) netip.Prefix {
-		var a [16]byte
-		copy(a[:], b)
-		return netip.PrefixFrom(netip.AddrFrom16(a), bits)
-	}
 	return []netip.Prefix{
-		v4(0, 0, 0, 0, 8),
-		v4(100, 64, 0, 0, 10),  // carrier-grade NAT, and the metadata service of one cloud
-		v4(192, 0, 0, 0, 24),   // protocol assignments, and the metadata service of another
-		v4(192, 0, 2, 0, 24),   // documentation
-		v4(192, 88, 99, 0, 24), // 6to4 relays
-		v4(198, 18, 0, 0, 15),  // benchmarks
-		v4(198, 51, 100, 0, 24),
-		v4(203, 0, 113, 0, 24),
-		v4(240, 0, 0, 0, 4),
-		v4(168, 63, 129, 16, 32),                   // a cloud's host agent, on a public address
-		v6(48, 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01), // local NAT64
-		v6(64, 0x01, 0x00),                         // discard
-		v6(23, 0x20, 0x01),                         // protocol assignments, Teredo among them
-		v6(32, 0x20, 0x01, 0x0d, 0xb8),             // documentation
+		v4(8, 0, 0, 0, 0),
+		v4(10, 100, 64, 0, 0),  // carrier-grade NAT, and the metadata service of one cloud
+		v4(24, 192, 0, 0, 0),   // protocol assignments, and the metadata service of another
+		v4(24, 192, 0, 2, 0),   // documentation
+		v4(24, 192, 88, 99, 0), // 6to4 relays
+		v4(15, 198, 18, 0, 0),  // benchmarks
+		v4(24, 198, 51, 100, 0),
+		v4(24, 203, 0, 113, 0),
+		v4(4, 240, 0, 0, 0),
+		v4(32, 168, 63, 129, 16),       // a cloud's host agent, on a public address
+		v6(23, 0x20, 0x01),             // protocol assignments, Teredo among them
+		v6(32, 0x20, 0x01, 0x0d, 0xb8), // documentation
 		v6(20, 0x3f, 0xff),
-		v6(16, 0x5f, 0x00), // segment routing
 	}
 }
