@@ -35,6 +35,7 @@ var ErrBodyTooLarge = errors.New("the answer is too large")
 // internet, and no error names more of a URL than its host. It is safe for concurrent use.
 type HTTP struct {
 	client   *retryablehttp.Client
+	dialer   *net.Dialer
 	guard    guard
 	bodyMost int64
 }
@@ -57,11 +58,11 @@ type Response struct {
 // for the demo and for tests.
 func NewHTTP(allowPrivate bool) *HTTP {
 	h := &HTTP{guard: guard{allowPrivate: allowPrivate}, bodyMost: DefaultBodyMost}
-	dialer := &net.Dialer{Timeout: connectTimeout, Control: h.guard.control}
+	h.dialer = &net.Dialer{Timeout: connectTimeout, Control: h.guard.control}
 	h.client = &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport: &http.Transport{
-				Proxy: nil, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
+				Proxy: nil, DialContext: h.dialer.DialContext, ForceAttemptHTTP2: true,
 				TLSHandshakeTimeout: connectTimeout, IdleConnTimeout: idleTimeout,
 				MaxIdleConnsPerHost: 16, MaxResponseHeaderBytes: headerBytesMost,
 			},

@@ -18,6 +18,7 @@ type metrics struct {
 	stores     prometheus.Gauge
 	records    *prometheus.CounterVec
 	statuses   prometheus.Counter
+	lost       *prometheus.CounterVec
 }
 
 // newMetrics registers the metrics; a nil registry keeps them to ourselves.
@@ -66,10 +67,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "stocksync_sinks_statuses_total",
 			Help: "Sync statuses written.",
 		}),
+		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stocksync_sinks_lost_records_total",
+			Help: "Statuses and log records that Kafka did not take, by topic; statuses are written again.",
+		}, []string{"topic"}),
 	}
 	if r != nil {
 		r.MustRegister(m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped,
-			m.stores, m.records, m.statuses)
+			m.stores, m.records, m.statuses, m.lost)
 	}
 	return m
 }

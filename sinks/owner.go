@@ -30,6 +30,10 @@ type owner struct {
 	caughtUp func(ctx context.Context) error
 	tasks    sync.WaitGroup
 
+	// releasing makes whoever lets partitions go wait for another who does: a rebalance while the instance
+	// ends must not hand stores on before their last request is answered. It is taken before mu.
+	releasing sync.Mutex
+
 	mu        sync.Mutex
 	held      map[int32]*holding
 	shops     map[string]*shop
@@ -97,7 +101,7 @@ func (o *owner) acquire(ctx context.Context, holdings map[int32]*holding) error 
 	if err != nil {
 		return err
 	}
-	if err := o.caughtUp(ctx); err != nil {
+	if err := o.catchUp(ctx, func() bool { return o.allGone(holdings) }); err != nil {
 		return err
 	}
 	o.mu.Lock()
@@ -123,22 +127,34 @@ func (o *owner) acquire(ctx context.Context, holdings map[int32]*holding) error 
 // mark reads the predecessors' marks and sets ours, until it is done or all partitions are gone again.
 func (o *owner) mark(ctx context.Context, holdings map[int32]*holding, partitions []int32,
 ) (released map[int32]bool, err error) {
+	err = o.insist(ctx, "mark stores as held", func() bool { return o.allGone(holdings) }, func() error {
+		var err error
+		if released, err = o.marks.released(ctx, partitions); err != nil {
+			return err
+		}
+		return o.marks.set(ctx, partitions, false)
+	})
+	return released, err
+}
+
+// catchUp waits until the tables hold what was committed before the call, or until it is of no use.
+func (o *owner) catchUp(ctx context.Context, useless func() bool) error {
+	return o.insist(ctx, "catch up", useless, func() error { return o.caughtUp(ctx) })
+}
+
+// insist tries until f succeeds, until it is of no use any more, or until the context ends, which alone is
+// an error: the brokers come back, and a store must not wait for a restart then.
+func (o *owner) insist(ctx context.Context, what string, useless func() bool, f func() error) error {
 	for {
-		released, err = o.marks.released(ctx, partitions)
-		if err == nil {
-			err = o.marks.set(ctx, partitions, false)
+		err := f()
+		if err == nil || useless() {
+			return nil
 		}
-		if err == nil || o.allGone(holdings) {
-			return released, nil
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		o.log.Warn("mark stores as held: trying again", "partitions", partitions, "error", err)
-		timer := time.NewTimer(o.c.retry.after(1))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, context.Cause(ctx)
-		case <-timer.C:
-		}
+		o.log.Warn("take stores over: trying again", "step", what, "error", err)
+		pause(ctx, o.c.retry.after(1))
 	}
 }
 
@@ -305,26 +321,50 @@ func (o *owner) storeChanged(ctx context.Context, id string, partition int32) {
 		s.inbox.leave(func(m *mail) { m.record, m.remove = there, m.remove || !there })
 		return
 	}
-	h, held := o.held[partition]
-	if !there || !held || !h.running || h.gone {
+	if h, held := o.held[partition]; there && held && h.running {
+		o.tasks.Go(func() { o.adopt(ctx, id, partition, h) })
+	}
+}
+
+// adopt starts a store that came up in a partition that is held. A store of that name that was taken away
+// just now may have left tombstones that the tables do not hold yet: it waits for those.
+func (o *owner) adopt(ctx context.Context, id string, partition int32, h *holding) {
+	gone := func() bool { return o.allGone(map[int32]*holding{partition: h}) }
+	if o.catchUp(ctx, gone) != nil {
 		return
 	}
-	s := o.add(id, partition, h)
-	o.tasks.Go(func() {
-		if err := o.begin(ctx, []*shop{s}); err != nil && ctx.Err() == nil {
-			o.end(err)
-		}
+	s, err := o.addNew(id, partition, h)
+	if s != nil {
+		err = o.begin(ctx, []*shop{s})
 		o.start(ctx, s)
-	})
+	}
+	if err != nil && ctx.Err() == nil {
+		o.end(err)
+	}
+}
+
+// addNew lists a store, unless it is listed, or gone again, or its partition is let go.
+func (o *owner) addNew(id string, partition int32, h *holding) (*shop, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, there, err := o.views.View(topics.Stores).Get([]byte(id))
+	if _, listed := o.shops[id]; err != nil || !there || listed || h.gone {
+		return nil, err
+	}
+	return o.add(id, partition, h), nil
 }
 
 // release lets partitions go in order and returns when that is done: no request is in flight any more,
 // every status is written, and the mark for the successor is set.
 func (o *owner) release(ctx context.Context, partitions []int32) {
+	o.releasing.Lock()
+	defer o.releasing.Unlock()
 	if partitions = o.stillHeld(partitions); len(partitions) == 0 {
 		return
 	}
 	o.leave(partitions, func(_ *holding) {}, func(s *shop) { s.inbox.leave(func(m *mail) { m.release = true }) })
+	ctx, cancel := context.WithTimeout(ctx, o.c.RequestTimeout) // who ends must not wait for brokers that are gone
+	defer cancel()
 	if err := o.writer.flush(ctx); err != nil {
 		o.log.Warn("stores let go without the mark: statuses may be missing", "error", err)
 		return

@@ -377,13 +377,64 @@ func (r *reconciler) finish(ctx context.Context, remove bool) error {
 	if !remove {
 		return nil
 	}
+	return r.erase(ctx)
+}
+
+// erase takes the store's statuses away, and returns when Kafka has taken every tombstone: whoever sets
+// the store up again must not meet a status that is about to go.
+func (r *reconciler) erase(ctx context.Context) error {
+	left := map[string]struct{}{}
 	for sku := range r.written {
-		r.writer.remove(ctx, r.store, sku, r.generation.Load())
+		left[sku] = struct{}{}
 	}
-	return r.views.View(topics.SyncStatusTopic).Scan([]byte(r.store+"|"), func(key, _ []byte) error {
+	err := r.views.View(topics.SyncStatusTopic).Scan([]byte(r.store+"|"), func(key, _ []byte) error {
 		if _, sku, ok := topics.SplitPairKey(key); ok {
-			r.writer.remove(ctx, r.store, sku, r.generation.Load())
+			left[sku] = struct{}{}
 		}
 		return ctx.Err()
 	})
+	for err == nil && len(left) > 0 && ctx.Err() == nil {
+		r.eraseOnce(ctx, left)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// eraseOnce writes tombstones and strikes off those that Kafka took; when it refused some, it waits.
+func (r *reconciler) eraseOnce(ctx context.Context, left map[string]struct{}) {
+	type answer struct {
+		sku string
+		err error
+	}
+	answers := make(chan answer, len(left)) // never full: callbacks must not wait for us
+	for sku := range left {
+		r.writer.remove(ctx, r.store, sku, r.generation.Load(), func(err error) { answers <- answer{sku, err} })
+	}
+	refused := false
+	for range cap(answers) {
+		select {
+		case a := <-answers:
+			if refused = refused || a.err != nil; a.err == nil {
+				delete(left, a.sku)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+	if refused {
+		r.log.Error("statuses were not removed: trying again", "count", len(left))
+		pause(ctx, rewriteAfter)
+	}
+}
+
+// pause waits for a while, or until the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }

@@ -49,6 +49,7 @@ type Sinks struct {
 	c       Config
 	metrics *metrics
 	lease   *lease
+	http    *HTTP
 	owner   atomic.Pointer[owner] // nil before the tables have caught up
 }
 
@@ -67,7 +68,9 @@ func New(c Config) (*Sinks, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Sinks{c: c, metrics: newMetrics(c.Registry), lease: &lease{timeout: c.SessionTimeout}}, nil
+	return &Sinks{
+		c: c, metrics: newMetrics(c.Registry), lease: &lease{timeout: c.SessionTimeout}, http: NewHTTP(c.AllowPrivate),
+	}, nil
 }
 
 func setDefault(d *time.Duration, to time.Duration) {
@@ -106,7 +109,7 @@ func (s *Sinks) Ready() error {
 // Run owns stores until the context ends, and then lets them go in order. Another error is fatal: the
 // process ends, and a new one takes up where this one was.
 func (s *Sinks) Run(ctx context.Context) error {
-	base, err := s.newClient(kgo.MaxBufferedRecords(50_000), kgo.ProducerLinger(5*time.Millisecond))
+	base, err := s.newClient(kgo.MaxBufferedRecords(unsentMost), kgo.ProducerLinger(5*time.Millisecond))
 	if err != nil {
 		return err
 	}
@@ -114,17 +117,16 @@ func (s *Sinks) Run(ctx context.Context) error {
 	admin := kadm.NewClient(base)
 	views, storePartitions, err := s.openViews(ctx, admin)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	// What runs behind outlives ctx, until the stores are let go.
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
-	http := NewHTTP(s.c.AllowPrivate)
-	defer http.Close()
+	defer s.http.Close()
 	o := &owner{
 		tools: &tools{
-			c: &s.c, views: views, lease: s.lease, http: http, metrics: s.metrics, storePartitions: storePartitions,
-			writer:   &writer{client: base, prefix: s.c.Prefix, metrics: s.metrics},
+			c: &s.c, views: views, lease: s.lease, http: s.http, metrics: s.metrics, storePartitions: storePartitions,
+			writer:   newWriter(base, s.c.Prefix, s.metrics),
 			adapters: map[string]Adapter{},
 		},
 		log: s.c.Log, end: end, held: map[int32]*holding{}, shops: map[string]*shop{},
@@ -135,6 +137,14 @@ func (s *Sinks) Run(ctx context.Context) error {
 	err = s.runTail(ctx, life, end, o, admin)
 	o.tasks.Wait()
 	return errors.Join(err, views.Close())
+}
+
+// unlessStopped returns an error that did not come of the context's end, which is no fault.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
 }
 
 // runTail follows the topics, and is a member of the group while the tables are up to date.
@@ -150,7 +160,7 @@ func (s *Sinks) runTail(ctx, life context.Context, end func(error), o *owner, ad
 		dispatch: o.dispatch,
 	}
 	if err := t.begin(ctx); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	o.caughtUp = t.caughtUp
 	var behind sync.WaitGroup
