@@ -1,6 +1,7 @@
 package sinks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,12 +178,13 @@ func (t *tail) apply(ctx context.Context, topic kgo.FetchTopic) error {
 	next := map[int32]int64{}
 	topic.EachRecord(func(r *kgo.Record) {
 		next[r.Partition] = r.Offset + 1
-		if r.Attrs.IsControl() || len(r.Key) == 0 {
+		if r.Attrs.IsControl() {
 			return
 		}
 		rank, ok := rankOfRecord(base, r)
-		if !ok {
-			t.log.Warn("record without rank left out", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
+		if !ok || !keyed(base, r.Key) {
+			t.log.Warn("record without proper key or rank left out", "topic", r.Topic, "partition", r.Partition,
+				"offset", r.Offset, "key", string(r.Key[:min(len(r.Key), 100)]))
 			return
 		}
 		batch = append(batch, state.ViewRecord{
@@ -199,6 +201,19 @@ func (t *tail) apply(ctx context.Context, topic kgo.FetchTopic) error {
 	t.advance(base, next)
 	t.dispatch(ctx, base, batch)
 	return nil
+}
+
+// keyed tells whether a key is one that records of a topic can have: a store id without a bar, a pair of a
+// store and a SKU, a SKU.
+func keyed(base string, key []byte) bool {
+	switch base {
+	case topics.Stores:
+		return len(key) > 0 && !bytes.Contains(key, []byte{'|'})
+	case topics.ItemSettingsTopic, topics.Listings, topics.SyncStatusTopic:
+		_, _, ok := topics.SplitPairKey(key)
+		return ok
+	}
+	return len(key) > 0
 }
 
 // rankOfRecord returns the revision of an availability record, or the owner's generation of a status:
