@@ -28,6 +28,10 @@ const (
 	ClassManagedElsewhere       // the marketplace itself keeps this stock
 )
 
+// CodeCredentials is the code of a ClassConfig outcome whose cause is that the store's secrets could not be
+// read. No request was made; the reconciler goes on when they can be.
+const CodeCredentials = "credentials"
+
 // Classes returns every class.
 func Classes() []Class {
 	list := make([]Class, 0, ClassManagedElsewhere)

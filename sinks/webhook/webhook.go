@@ -127,7 +127,7 @@ type answer struct {
 func (s *session) Push(ctx context.Context, updates []sinks.Update) sinks.Reply {
 	signer, err := s.signer()
 	if err != nil {
-		return whole(sinks.Outcome{Class: sinks.ClassConfig, Code: "credentials", Message: err.Error()})
+		return whole(sinks.Outcome{Class: sinks.ClassConfig, Code: sinks.CodeCredentials, Message: err.Error()})
 	}
 	now := time.Now()
 	body, err := json.Marshal(bodyOf(s.account.Store, now, updates))
@@ -177,18 +177,26 @@ func read(resp *sinks.Response, updates []sinks.Update) sinks.Reply {
 	}
 	said := make(map[string]sinks.Outcome, len(a.Results))
 	for _, r := range a.Results {
-		class, err := sinks.ParseClass(r.Outcome)
-		if err != nil {
-			said[r.SKU] = sinks.Outcome{Class: sinks.ClassTransient, Code: "bad_outcome", Message: err.Error()}
-			continue
+		o := outcome(r.Outcome, r.Message)
+		if before, twice := said[r.SKU]; twice && before.Class != o.Class {
+			o = sinks.Outcome{Class: sinks.ClassTransient, Code: "bad_answer", Message: "the answer says two things of one sku"}
 		}
-		said[r.SKU] = sinks.Outcome{Class: class, Code: r.Outcome, Message: r.Message}
+		said[r.SKU] = o
 	}
 	items := make([]sinks.Outcome, len(updates))
 	for i, u := range updates {
 		items[i] = said[u.SKU] // a zero Outcome when nothing was said, which the reconciler takes as transient
 	}
 	return sinks.Reply{Whole: o, Items: items}
+}
+
+// outcome reads one result.
+func outcome(name, message string) sinks.Outcome {
+	class, err := sinks.ParseClass(name)
+	if err != nil {
+		return sinks.Outcome{Class: sinks.ClassTransient, Code: "bad_outcome", Message: err.Error()}
+	}
+	return sinks.Outcome{Class: class, Code: name, Message: message}
 }
 
 func (s *session) signer() (*signer, error) {
