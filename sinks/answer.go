@@ -21,9 +21,7 @@ func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int
 		}
 		last = &d.updates[i]
 		if outcomes[i].Class == ClassOK {
-			if w.progress.revision == last.Revision && w.progress.qty == last.Qty {
-				w.progress.finish(last)
-			}
+			w.progress.finish(last, d.began)
 		} else if worst.Class == ClassOK || outcomes[i].Class.handling() > worst.Class.handling() {
 			worst = outcomes[i]
 		}
@@ -40,16 +38,13 @@ func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int
 		r.fail(s, last, worst, w, d)
 	}
 	w.superseded = 0
-	if w.waiting <= last.Revision {
-		w.waiting = 0 // nothing newer waits
-	}
 	return r.conclude(ctx, w, s)
 }
 
 // unfinished tells whether a pair has targets that still lack what an update brought to others.
 func (r *reconciler) unfinished(w *work, u *Update) bool {
 	same := w.progress.revision == u.Revision && w.progress.qty == u.Qty
-	return same && len(w.progress.done) < len(w.verdict.want.targets)
+	return same && len(w.progress.done) < len(w.verdict.want.wanting())
 }
 
 // basis returns a copy of a work's status to be changed.
@@ -61,32 +56,39 @@ func (r *reconciler) basis(w *work) *topics.SyncStatus {
 	return &s
 }
 
-// deliver notes what the shop took. Its time is when the request began: a resync that was asked for
+// deliver notes what the shop took. Its time is when the first request began: a resync that was asked for
 // meanwhile is still due.
 func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, d *result) {
 	s.Delivered = &topics.Delivered{
-		Revision: u.Revision, Qty: u.Qty, At: topics.TimeOf(d.began), Targets: w.progress.targets(),
+		Revision: u.Revision, Qty: u.Qty, At: topics.TimeOf(w.progress.began), Targets: w.progress.targets(),
 	}
+	w.progress = progress{} // the next update, were it of the same revision, goes to all targets
+	s.Wanted = w.wanted(u)
 	s.Attempts, s.NextAttemptAt, s.Error = 0, 0, nil
 	s.State, s.Reason = topics.StateSynced, topics.SyncInSync // nothing before counts any more
-	w.limit = 0
+	w.limit, w.suspect = 0, false
 	switch u.Cause {
 	case topics.SyncEvent, topics.SyncManual, topics.SyncNightly:
-		if w.verdict.want.revision == u.Revision && !w.processedAt.IsZero() {
-			r.m.delivered(w.processedAt.Time(), d.ended)
+		if !w.flown.processedAt.IsZero() {
+			r.m.delivered(w.flown.processedAt.Time(), d.ended)
 		}
 	case topics.SyncSettings, topics.SyncListing, topics.SyncResync, topics.SyncEnabled, topics.SyncReadback:
 	}
 }
 
+// wanted is what an update brought, for the status.
+func (w *work) wanted(u *Update) topics.Wanted {
+	return topics.Wanted{Revision: u.Revision, Qty: u.Qty, At: w.flown.wantedAt, Cause: u.Cause}
+}
+
 // fail notes what the marketplace said instead, and when to try again.
 func (r *reconciler) fail(s *topics.SyncStatus, u *Update, o Outcome, w *work, d *result) {
 	s.Attempts++
-	s.Wanted.Cause = u.Cause
+	s.Wanted = w.wanted(u)
 	s.Error = &topics.SyncError{Code: o.Code, Message: o.Message}
 	s.Evidence = attempt{
 		class: o.Class, revision: u.Revision, qty: u.Qty, at: topics.TimeOf(d.began),
-		targets: fingerprint(w.verdict.want.targets),
+		targets: w.flown.targets, touched: w.flown.touched,
 	}.evidence()
 	s.Reason = o.Class.reason()
 	s.State = s.Reason.State()
@@ -96,17 +98,20 @@ func (r *reconciler) fail(s *topics.SyncStatus, u *Update, o Outcome, w *work, d
 		if r.token.wanted { // at once, with the new token
 			break
 		}
-		wait := max(d.reply.RetryAfter, r.c.retry.after(s.Attempts))
+		wait := max(d.reply.RetryAfter, r.c.retry.spread(s.Attempts, d.chance))
 		s.NextAttemptAt = topics.TimeOf(d.ended.Add(wait))
-		if len(d.works) > 1 && d.reply.Whole.Class != ClassOK {
+		if d.reply.Whole.Class == ClassTransient {
 			w.limit = max(1, len(d.works)/2) // one of them may be what makes the request fail
+			w.suspect = len(d.works) == 1
 		}
 	case handleWindow:
 		until := o.Until
 		if until.IsZero() {
 			until = d.ended.Add(windowUnknown)
 		}
-		s.NextAttemptAt = topics.TimeOf(until)
+		// A window that is over by the marketplace's own clock is asked for again as any failure is.
+		soonest := d.ended.Add(r.c.retry.spread(s.Attempts, d.chance))
+		s.NextAttemptAt = topics.TimeOf(later(until, soonest))
 	case handleDone, handleChange, handleStop:
 	}
 }
@@ -120,11 +125,11 @@ func (r *reconciler) conclude(ctx context.Context, w *work, s *topics.SyncStatus
 	now := time.Now()
 	f := r.facts(w.sku, row, now)
 	f.status = s
-	w.verdict = judge(f)
-	if f.av != nil {
-		w.processedAt, w.causeID = f.av.ProcessedAt, causeID(f.av)
+	w.decide(judge(f), f.av, now)
+	w.since, w.waiting = time.Time{}, 0
+	if w.verdict.due {
+		w.waiting = w.verdict.want.revision
 	}
-	w.since = time.Time{}
 	r.write(ctx, w, s, now)
 	r.put(w, now)
 	r.forget(w)
@@ -136,7 +141,7 @@ func (r *reconciler) logAttempt(ctx context.Context, w *work, u *Update, o Outco
 	l := &topics.SyncLog{
 		At: topics.TimeOf(d.ended), Store: r.store, SKU: u.SKU, ProductID: u.Target.ProductID,
 		VariantID: u.Target.VariantID, Revision: u.Revision, Qty: u.Qty, PreviousQty: previous(w.status),
-		Trigger: u.Cause, CauseID: w.causeID, Outcome: o.Class.Outcome(), Message: o.Message,
+		Trigger: u.Cause, CauseID: w.flown.causeID, Outcome: o.Class.Outcome(), Message: o.Message,
 		RequestID: d.reply.RequestID, Attempt: u.Attempt, LatencyMs: d.ended.Sub(d.began).Milliseconds(),
 		Superseded: w.superseded, Instance: r.c.InstanceID,
 	}

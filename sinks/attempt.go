@@ -13,13 +13,15 @@ type attempt struct {
 	revision int64
 	qty      topics.Quantity
 	targets  string // fingerprint
+	touched  string // when persons had last changed what the pair goes by
 	at       topics.Time
 }
 
 // evidence puts the attempt into a status.
 func (a attempt) evidence() map[string]any {
 	return map[string]any{
-		"class": a.class.String(), "revision": a.revision, "qty": a.qty, "targets": a.targets, "tried_at": a.at,
+		"class": a.class.String(), "revision": a.revision, "qty": a.qty, "targets": a.targets,
+		"settings": a.touched, "tried_at": a.at,
 	}
 }
 
@@ -42,6 +44,7 @@ func attemptOf(s *topics.SyncStatus) (a attempt, ok bool) {
 	case float64: // read from JSON: a whole number of units
 		a.qty = topics.Quantity(q) * topics.One
 	}
+	a.touched, _ = s.Evidence["settings"].(string)
 	switch t := s.Evidence["tried_at"].(type) {
 	case topics.Time:
 		a.at = t
@@ -78,7 +81,7 @@ func fingerprint(targets []topics.Target) string {
 // changedSince tells whether something about the pair is different from when the attempt was refused, in
 // a way that may change the answer.
 func (f *facts) changedSince(a attempt, w *want) bool {
-	if w.resync > a.at || f.touchedSince(a.at) || fingerprint(w.targets) != a.targets {
+	if w.resync > a.at || w.touched != a.touched || fingerprint(w.targets) != a.targets {
 		return true
 	}
 	newer := f.av.Revision > a.revision
@@ -86,7 +89,7 @@ func (f *facts) changedSince(a attempt, w *want) bool {
 		return true
 	}
 	if a.class.handling() == handleWindow {
-		if a.class == ClassRaiseOnly && f.raises(w.qty) {
+		if a.class == ClassRaiseOnly && w.qty > a.qty && f.raises(w.qty) {
 			return true
 		}
 		return f.status.NextAttemptAt <= f.now
@@ -100,11 +103,18 @@ func (f *facts) changedSince(a attempt, w *want) bool {
 
 // raises tells whether a quantity is above what the shop was last brought to.
 func (f *facts) raises(qty topics.Quantity) bool {
-	return f.status.Delivered != nil && qty > f.status.Delivered.Qty
+	return f.status.Delivered == nil || qty > f.status.Delivered.Qty
 }
 
-// touchedSince tells whether a person changed the pair's settings, or the store, after a time.
-func (f *facts) touchedSince(at topics.Time) bool {
-	return f.own != nil && f.own.ChangedAt > at || f.all != nil && f.all.ChangedAt > at ||
-		f.shop.policy.store.ChangedAt > at
+// touched says when persons last changed the store, and the SKU's settings for it and for all stores. It
+// is compared for being another, never for being later than some time of ours: clocks differ.
+func (f *facts) touched() string {
+	b := f.shop.policy.store.ChangedAt.Append(nil)
+	for _, s := range []*topics.ItemSettings{f.own, f.all} {
+		b = append(b, ' ')
+		if s != nil {
+			b = s.ChangedAt.Append(b)
+		}
+	}
+	return string(b)
 }

@@ -14,12 +14,21 @@ type backoff struct {
 }
 
 // after returns the wait after that many failures in a row, at least one.
-func (b backoff) after(failures int) time.Duration {
-	d := b.most
-	if shift := failures - 1; shift < 30 {
-		d = min(b.most, b.first<<max(shift, 0))
+func (b backoff) after(failures int) time.Duration { return b.spread(failures, rand.Float64()) }
+
+// spread is after with its chance given, from 0 to 1: pairs that failed in one request take the same, so
+// that they come back in one.
+func (b backoff) spread(failures int, chance float64) time.Duration {
+	d := b.first
+	for range failures - 1 {
+		if d >= b.most/2 {
+			d = b.most
+			break
+		}
+		d *= 2
 	}
-	return d/2 + rand.N(d/2+1)
+	half := min(d, b.most) / 2
+	return half + time.Duration(chance*float64(half))
 }
 
 const (
@@ -36,16 +45,18 @@ const (
 // reconciler.
 type pacer struct {
 	declared rate.Limit
+	burst    int
 	limiter  *rate.Limiter
 	recent   []time.Time // of the last requests, to know what a rate without limit amounts to
+	slowedAt time.Time
 }
 
 func newPacer(r Rate) *pacer {
-	p := &pacer{declared: rate.Inf}
+	p := &pacer{declared: rate.Inf, burst: max(1, r.Burst)}
 	if r.PerSecond > 0 {
 		p.declared = rate.Limit(r.PerSecond)
 	}
-	p.limiter = rate.NewLimiter(p.declared, max(1, r.Burst))
+	p.limiter = rate.NewLimiter(p.declared, p.burst)
 	return p
 }
 
@@ -63,13 +74,20 @@ func (p *pacer) allow(now time.Time) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// throttled slows down.
-func (p *pacer) throttled(now time.Time) {
+// throttled slows down, and takes back what was saved up for a burst: the marketplace counts otherwise.
+// began is when the request was sent that was one too many: several that were in flight together slow
+// down once.
+func (p *pacer) throttled(began, now time.Time) {
+	if began.Before(p.slowedAt) {
+		return
+	}
+	p.slowedAt = now
 	limit := p.limiter.Limit()
 	if limit == rate.Inf {
 		limit = p.observed(now)
 	}
 	p.limiter.SetLimitAt(now, max(slowestRate, limit/2))
+	p.limiter.SetBurstAt(now, 1)
 }
 
 // observed returns the rate of the last requests.
@@ -81,10 +99,10 @@ func (p *pacer) observed(now time.Time) rate.Limit {
 	return rate.Limit(float64(len(p.recent)) / span.Seconds())
 }
 
-// answered speeds up towards the declared rate.
-func (p *pacer) answered(now time.Time) {
+// answered speeds up towards the declared rate, for a request sent since it slowed down.
+func (p *pacer) answered(began, now time.Time) {
 	limit := p.limiter.Limit()
-	if limit == p.declared {
+	if limit == p.declared || began.Before(p.slowedAt) {
 		return
 	}
 	limit *= speedUp
@@ -92,4 +110,7 @@ func (p *pacer) answered(now time.Time) {
 		limit = p.declared
 	}
 	p.limiter.SetLimitAt(now, limit)
+	if limit == p.declared {
+		p.limiter.SetBurstAt(now, p.burst)
+	}
 }

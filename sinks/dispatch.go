@@ -11,13 +11,13 @@ import (
 func (o *owner) dispatch(ctx context.Context, base string, records []state.ViewRecord) {
 	switch base {
 	case topics.AvailabilityTopic:
-		o.toAll(records, func(r *state.ViewRecord) string { return string(r.Key) })
+		o.toAll(records, 1, func(r *state.ViewRecord) string { return string(r.Key) })
 	case topics.Stores:
 		for i := range records {
 			o.storeChanged(ctx, string(records[i].Key), records[i].Partition)
 		}
 	case topics.ItemSettingsTopic:
-		o.toAll(records, func(r *state.ViewRecord) string {
+		o.toAll(records, 0, func(r *state.ViewRecord) string {
 			if store, sku, ok := topics.SplitPairKey(r.Key); ok && store == topics.AllStores {
 				return sku
 			}
@@ -31,12 +31,12 @@ func (o *owner) dispatch(ctx context.Context, base string, records []state.ViewR
 	}
 }
 
-// toAll marks SKUs in every store.
-func (o *owner) toAll(records []state.ViewRecord, skuOf func(*state.ViewRecord) string) {
+// toAll marks SKUs in every store; each record is as many new revisions as worth says.
+func (o *owner) toAll(records []state.ViewRecord, worth int, skuOf func(*state.ViewRecord) string) {
 	news := make(map[string]int, len(records))
 	for i := range records {
 		if sku := skuOf(&records[i]); sku != "" {
-			news[sku]++
+			news[sku] += worth
 		}
 	}
 	if len(news) == 0 {

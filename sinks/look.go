@@ -14,8 +14,12 @@ func (r *reconciler) look(ctx context.Context, sku string, news int) error {
 	if err != nil {
 		return err
 	}
-	if row.exists(r.store, r.shop.listed) {
+	if _, ours := r.written[sku]; ours || row.exists(r.store, r.shop.listed) {
 		r.settle(ctx, sku, row, news)
+	} else if w := r.works[sku]; w != nil && w.place != placeFlying {
+		r.lift(w) // it was a pair, and nothing was ever said or done about it
+		w.publishAt = time.Time{}
+		delete(r.works, sku)
 	}
 	return nil
 }
@@ -25,7 +29,7 @@ func (r *reconciler) look(ctx context.Context, sku string, news int) error {
 func (r *reconciler) facts(sku string, row *row, now time.Time) *facts {
 	f := &facts{
 		now: topics.TimeOf(now), shop: &r.shop, av: row.av, own: row.own, all: row.all, list: row.list,
-		status: row.status, broken: row.broken,
+		status: row.status, broken: row.broken, blind: row.blind,
 	}
 	if ours, ok := r.written[sku]; ok {
 		f.status = ours.status
@@ -43,14 +47,12 @@ func (r *reconciler) settle(ctx context.Context, sku string, row *row, news int)
 		if !v.due && v.wakeAt.IsZero() && !differs(f.status, &v, false) {
 			return // at rest, as nearly all pairs are
 		}
-		w = &work{sku: sku, index: -1}
+		w = &work{sku: sku, index: -1, groupIndex: -1}
 		r.works[sku] = w
 	}
 	r.supersede(w, &v, news)
-	w.verdict, w.status = v, f.status
-	if f.av != nil {
-		w.processedAt, w.causeID = f.av.ProcessedAt, causeID(f.av)
-	}
+	w.decide(v, f.av, now)
+	w.status = f.status
 	if w.place != placeFlying {
 		r.put(w, now)
 	}

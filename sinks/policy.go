@@ -19,11 +19,11 @@ type policy struct {
 	excluded   map[string]bool
 }
 
-// newPolicy reads the values of both records; nil stands for none.
-func newPolicy(store, all []byte) *policy {
+// newPolicy reads the values of both records of a store; nil stands for none.
+func newPolicy(id string, store, all []byte) *policy {
 	p := &policy{warehouses: map[string]bool{}, excluded: map[string]bool{}}
 	if all != nil {
-		record, err := topics.DecodeStore(all)
+		record, err := decodeStore(topics.AllStores, all)
 		if err != nil {
 			p.err = fmt.Errorf("record of store %s: %w", topics.AllStores, err)
 		} else {
@@ -36,7 +36,7 @@ func newPolicy(store, all []byte) *policy {
 		return p
 	}
 	p.present = true
-	record, err := topics.DecodeStore(store)
+	record, err := decodeStore(id, store)
 	if err != nil {
 		p.err = errors.Join(p.err, err)
 		return p
@@ -50,10 +50,28 @@ func newPolicy(store, all []byte) *policy {
 	return p
 }
 
+// decodeStore reads the record found under a store's id. One that says it is of another store was put
+// there by mistake: its address and warehouses are not this store's.
+func decodeStore(id string, value []byte) (topics.Store, error) {
+	record, err := topics.DecodeStore(value)
+	if err == nil && record.Store != id {
+		err = fmt.Errorf("the record is of store %q", record.Store)
+	}
+	return record, err
+}
+
 func (p *policy) exclude(warehouses []string) {
 	for _, w := range warehouses {
 		p.excluded[w] = true
 	}
+}
+
+// ref names the store's credentials.
+func (p *policy) ref() string {
+	if p == nil || p.store == nil {
+		return ""
+	}
+	return p.store.CredentialsRef
 }
 
 // offers tells whether the store offers what lies in a warehouse. An exclusion wins over a mention.

@@ -39,59 +39,92 @@ func rankOf(qty topics.Quantity, delivered *topics.Delivered, cause topics.SyncC
 	return rankIncrease
 }
 
-// queue holds the works of a store that are ready to be sent. It belongs to the reconciler.
-type queue struct {
-	ranks  [ranks]workHeap
-	groups map[string]map[*work]struct{} // of works with a group
-	picks  int
-}
+// ranked holds works in the order of sending.
+type ranked [ranks]workHeap
 
-func newQueue() *queue {
-	q := &queue{groups: map[string]map[*work]struct{}{}}
-	for i := range q.ranks {
-		q.ranks[i].before = func(a, b *work) bool {
+func newRanked(index func(*work) *int) *ranked {
+	r := &ranked{}
+	for i := range r {
+		r[i] = workHeap{index: index, before: func(a, b *work) bool {
 			if !a.since.Equal(b.since) {
 				return a.since.Before(b.since)
 			}
 			return a.sku < b.sku
-		}
+		}}
 	}
-	return q
+	return r
 }
 
-func (q *queue) len() int {
+func (r *ranked) add(w *work)    { heap.Push(&r[w.rank], w) }
+func (r *ranked) remove(w *work) { heap.Remove(&r[w.rank], *r[w.rank].index(w)) }
+
+func (r *ranked) len() int {
 	n := 0
-	for i := range q.ranks {
-		n += q.ranks[i].Len()
+	for i := range r {
+		n += r[i].Len()
 	}
 	return n
 }
 
+// next returns the work whose turn it is, or the one that has waited longest; nil when there is none.
+func (r *ranked) next(longest bool) *work {
+	var best *work
+	for i := range r {
+		if r[i].Len() == 0 {
+			continue
+		}
+		head := r[i].list[0]
+		if best == nil || head.since.Before(best.since) {
+			best = head
+		}
+		if !longest {
+			break
+		}
+	}
+	return best
+}
+
+// queue holds the works of a store that are ready to be sent. It belongs to the reconciler.
+type queue struct {
+	all    *ranked
+	groups map[string]*ranked // of works with a group
+	picks  int
+}
+
+func newQueue() *queue {
+	return &queue{
+		all:    newRanked(func(w *work) *int { return &w.index }),
+		groups: map[string]*ranked{},
+	}
+}
+
+func (q *queue) len() int { return q.all.len() }
+
 func (q *queue) add(w *work) {
-	heap.Push(&q.ranks[w.rank], w)
+	q.all.add(w)
 	if w.group == "" {
 		return
 	}
 	if q.groups[w.group] == nil {
-		q.groups[w.group] = map[*work]struct{}{}
+		q.groups[w.group] = newRanked(func(w *work) *int { return &w.groupIndex })
 	}
-	q.groups[w.group][w] = struct{}{}
+	q.groups[w.group].add(w)
 }
 
 func (q *queue) remove(w *work) {
-	heap.Remove(&q.ranks[w.rank], w.index)
+	q.all.remove(w)
 	if w.group == "" {
 		return
 	}
-	delete(q.groups[w.group], w)
-	if len(q.groups[w.group]) == 0 {
+	q.groups[w.group].remove(w)
+	if q.groups[w.group].len() == 0 {
 		delete(q.groups, w.group)
 	}
 }
 
 // take removes the works of the next request, at most n, all of one group; none when there are none.
 func (q *queue) take(n int) []*work {
-	first := q.next()
+	first := q.all.next(q.picks%agedEvery == agedEvery-1)
 	if first == nil {
 		return nil
 	}
@@ -101,18 +134,9 @@ func (q *queue) take(n int) []*work {
 	if first.limit > 0 {
 		n = min(n, first.limit)
 	}
-	if first.group != "" {
-		for w := range q.groups[first.group] {
-			if len(batch) < n && w.fits(len(batch)) {
-				q.remove(w)
-				batch = append(batch, w)
-			}
-		}
-		return batch
-	}
 	for len(batch) < n {
-		w := q.next()
-		if w == nil || w.group != "" || !w.fits(len(batch)) {
+		w := q.mate(first)
+		if w == nil || !w.fits(len(batch)) {
 			break
 		}
 		q.remove(w)
@@ -121,23 +145,19 @@ func (q *queue) take(n int) []*work {
 	return batch
 }
 
-// next returns the work whose turn it is.
-func (q *queue) next() *work {
-	aged := q.picks%agedEvery == agedEvery-1
-	var best *work
-	for i := range q.ranks {
-		if q.ranks[i].Len() == 0 {
-			continue
+// mate returns the work that may share a request with another and whose turn it is; nil when there is
+// none, or when another group's turn comes first.
+func (q *queue) mate(first *work) *work {
+	if first.group == "" {
+		if w := q.all.next(false); w != nil && w.group == "" {
+			return w
 		}
-		head := q.ranks[i].list[0]
-		if best == nil || aged && head.since.Before(best.since) {
-			best = head
-		}
-		if !aged {
-			break
-		}
+		return nil
 	}
-	return best
+	if same := q.groups[first.group]; same != nil {
+		return same.next(false)
+	}
+	return nil
 }
 
 // fits tells whether a work may join a batch that holds n already.
@@ -147,9 +167,10 @@ func (w *work) fits(n int) bool { return w.limit == 0 || n < w.limit }
 type timers struct{ heap workHeap }
 
 func newTimers() *timers {
-	t := &timers{}
-	t.heap.before = func(a, b *work) bool { return a.wakeAt.Before(b.wakeAt) }
-	return t
+	return &timers{heap: workHeap{
+		index:  func(w *work) *int { return &w.index },
+		before: func(a, b *work) bool { return a.wakeAt.Before(b.wakeAt) },
+	}}
 }
 
 func (t *timers) add(w *work)    { heap.Push(&t.heap, w) }
@@ -168,12 +189,15 @@ func (t *timers) pop(now time.Time) *work {
 	if t.heap.Len() == 0 || t.heap.list[0].wakeAt.After(now) {
 		return nil
 	}
-	return heap.Pop(&t.heap).(*work)
+	w := t.heap.list[0]
+	t.remove(w)
+	return w
 }
 
 // workHeap is a heap.Interface whose elements know their index.
 type workHeap struct {
 	list   []*work
+	index  func(*work) *int // where a work keeps its index in this heap
 	before func(a, b *work) bool
 }
 
@@ -186,13 +210,13 @@ func (h *workHeap) Less(i, j int) bool { return h.before(h.list[i], h.list[j]) }
 // Swap implements heap.Interface.
 func (h *workHeap) Swap(i, j int) {
 	h.list[i], h.list[j] = h.list[j], h.list[i]
-	h.list[i].index, h.list[j].index = i, j
+	*h.index(h.list[i]), *h.index(h.list[j]) = i, j
 }
 
 // Push implements heap.Interface.
 func (h *workHeap) Push(x any) {
 	w, _ := x.(*work)
-	w.index = len(h.list)
+	*h.index(w) = len(h.list)
 	h.list = append(h.list, w)
 }
 
@@ -202,6 +226,6 @@ func (h *workHeap) Pop() any {
 	w := h.list[n]
 	h.list[n] = nil
 	h.list = h.list[:n]
-	w.index = -1
+	*h.index(w) = -1
 	return w
 }

@@ -57,7 +57,7 @@ func (f *facts) findPair(l *findings, v *verdict) {
 	if f.shop.listed && len(v.want.targets) == 0 {
 		l.add(topics.SyncMappingPending, nil)
 	}
-	if f.shop.policy.err == nil && !v.want.known {
+	if !v.want.known && !f.blind {
 		l.add(topics.SyncNoTransactionYet, nil)
 	}
 }

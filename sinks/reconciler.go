@@ -1,6 +1,7 @@
 package sinks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,8 +61,9 @@ type reconciler struct {
 	results    chan result
 	requests   sync.WaitGroup
 	failures   int       // whole requests that failed in a row
+	failedAt   time.Time // when the last of them ended
 	pausedTill time.Time // no request before
-	paceTill   time.Time
+	paceTill   time.Time // no update before
 	recheckAt  time.Time // when to see whether credentials changed; zero: no need
 	token      tokenState
 	rescanDue  bool
@@ -114,25 +116,31 @@ func (r *reconciler) load() error {
 			values[i] = value
 		}
 	}
-	r.policy = newPolicy(values[0], values[1])
+	r.policy = newPolicy(r.store, values[0], values[1])
 	r.open()
 	return nil
 }
 
-// open makes a session of the store's record.
+// open makes a session of the store's record. What the shop said of its limits holds on, as long as it is
+// the same shop.
 func (r *reconciler) open() {
+	was, before := r.shop, r.session
 	r.session = nil
-	was := r.shop
-	r.shop = shopFacts{policy: r.policy, recoveredAt: was.recoveredAt, listed: was.listed}
-	r.failures, r.pausedTill, r.token, r.recheckAt = 0, time.Time{}, tokenState{}, time.Time{}
+	r.shop = shopFacts{policy: r.policy, recoveredAt: was.recoveredAt}
+	r.token, r.recheckAt = tokenState{}, time.Time{}
 	if r.policy.store != nil {
 		r.session, r.shop.err = r.openSession(r.policy.store)
-		adapter, known := r.adapters[r.policy.store.Marketplace]
-		r.shop.listed = !known || adapter.Listed()
 	}
-	if r.session != nil {
+	r.shop.listed = r.listed(was)
+	switch {
+	case r.session == nil:
+	case before != nil && sameShop(was.policy, r.policy) && was.traits == r.session.Traits():
+		r.shop.traits, r.shop.outage, r.shop.pausedUntil = was.traits, was.outage, was.pausedUntil
+	default:
 		r.shop.traits = r.session.Traits()
 		r.pacer = newPacer(r.shop.traits.Rate)
+		r.failures, r.failedAt, r.pausedTill, r.paceTill = 0, time.Time{}, time.Time{}, time.Time{}
+		r.shop.recoveredAt = topics.TimeOf(time.Now()) // what failed elsewhere need not wait
 	}
 	if r.shop.err != nil {
 		if was.err == nil || was.err.Error() != r.shop.err.Error() {
@@ -144,6 +152,28 @@ func (r *reconciler) open() {
 		r.log.Warn("store record cannot be used", "error", r.policy.err)
 	}
 	r.showStopped()
+}
+
+// sameShop tells whether two records lead to the same door.
+func sameShop(a, b *policy) bool {
+	return a != nil && a.store != nil && b.store != nil && a.store.Marketplace == b.store.Marketplace &&
+		a.store.CredentialsRef == b.store.CredentialsRef && bytes.Equal(a.store.Options, b.store.Options)
+}
+
+// listed tells whether pairs of the store exist by listing. A record that can't be read doesn't say; then
+// what was true before, or the listings that are there, decide, so that no statuses come up for pairs that
+// are none.
+func (r *reconciler) listed(was shopFacts) bool {
+	if r.policy.store != nil {
+		adapter, known := r.adapters[r.policy.store.Marketplace]
+		return !known || adapter.Listed()
+	}
+	if was.policy != nil {
+		return was.listed
+	}
+	found := errors.New("there is a listing")
+	err := r.views.View(topics.Listings).Scan([]byte(r.store+"|"), func(_, _ []byte) error { return found })
+	return errors.Is(err, found)
 }
 
 func (r *reconciler) openSession(s *topics.Store) (Session, error) {
@@ -301,7 +331,10 @@ func (r *reconciler) recheck(now time.Time) {
 		return
 	}
 	c, err := r.c.credentials(r.policy.store.CredentialsRef)
-	if r.shop.err == nil && (err != nil || c.equal(r.credentials)) {
+	unread := r.shop.trouble != nil && r.shop.trouble.outcome.Code == CodeCredentials
+	switch {
+	case r.shop.err != nil, unread && err == nil, err == nil && !c.equal(r.credentials):
+	default:
 		return
 	}
 	was := r.shop.err
@@ -344,7 +377,7 @@ func (r *reconciler) nextTime(now time.Time) time.Time {
 	if r.rescanDue || len(r.dirty) > 0 {
 		consider(now)
 	}
-	if r.ready.len() > 0 && !r.blocked() {
+	if (r.ready.len() > 0 || r.token.wanted) && !r.blocked() {
 		switch {
 		case now.Before(r.sendAfter):
 			consider(r.sendAfter)

@@ -17,6 +17,7 @@ type row struct {
 	list     *topics.Listing
 	status   *topics.SyncStatus
 	broken   error
+	blind    bool // the record that can't be read is that of availability, or it is among them
 }
 
 // exists tells whether a store and a SKU are a pair at all.
@@ -72,7 +73,28 @@ func readRow(t tables, store, sku string) (*row, error) {
 			part.set(value)
 		}
 	}
+	r.verify(store, sku)
 	return r, nil
+}
+
+// errMisplaced reports a record that says it is about another pair than its key does. Whoever wrote it
+// meant something, and nobody can tell what.
+var errMisplaced = errors.New("the record is about another pair than its key")
+
+// verify holds what persons and upstream wrote against the keys it was found under.
+func (r *row) verify(store, sku string) {
+	if r.broken != nil {
+		return
+	}
+	if s := r.own; s != nil && (s.Store != store || s.SKU != sku) {
+		r.fail(fmt.Errorf("item settings of %s|%s: %w", s.Store, s.SKU, errMisplaced))
+	}
+	if s := r.all; s != nil && (s.Store != topics.AllStores || s.SKU != sku) {
+		r.fail(fmt.Errorf("item settings of %s|%s: %w", s.Store, s.SKU, errMisplaced))
+	}
+	if l := r.list; l != nil && (l.Store != store || l.SKU != sku) {
+		r.fail(fmt.Errorf("listing of %s|%s: %w", l.Store, l.SKU, errMisplaced))
+	}
 }
 
 func (r *row) fail(err error) {
@@ -83,7 +105,7 @@ func (r *row) fail(err error) {
 
 func (r *row) setAvailability(value []byte) {
 	av, err := topics.DecodeAvailability(value)
-	r.av = av
+	r.av, r.blind = av, err != nil
 	r.fail(err)
 }
 
@@ -124,8 +146,8 @@ func scan(t tables, heads []scanHead, f func(head int, sku string, r *row) error
 		return err
 	}
 	for {
-		sku := s.least()
-		if sku == nil {
+		sku, ok := s.least()
+		if !ok {
 			return s.err()
 		}
 		var shared row
@@ -139,6 +161,7 @@ func scan(t tables, heads []scanHead, f func(head int, sku string, r *row) error
 			if !r.exists(heads[i].store, heads[i].listed) {
 				continue
 			}
+			r.verify(heads[i].store, string(sku))
 			if err := f(i, string(sku), &r); err != nil {
 				return err
 			}
@@ -181,19 +204,16 @@ func (s *scanner) open(t tables, heads []scanHead) (err error) {
 	return err
 }
 
-// least returns the least SKU that any cursor stands at, valid until pass; nil at the end.
-func (s *scanner) least() []byte {
+// least returns the least SKU that any cursor stands at, valid until pass; ok is false at the end.
+func (s *scanner) least() (sku []byte, ok bool) {
 	var least []byte
 	for _, c := range s.cursors {
-		if c.valid && (least == nil || bytes.Compare(c.sku(), least) < 0) {
-			least = c.sku()
+		if c.valid && (!ok || bytes.Compare(c.sku(), least) < 0) {
+			least, ok = c.sku(), true
 		}
 	}
-	if least == nil {
-		return nil
-	}
 	s.sku = append(s.sku[:0], least...)
-	return s.sku
+	return s.sku, ok
 }
 
 // pass moves every cursor beyond a SKU.
@@ -260,8 +280,9 @@ func statusStores(t tables) (stores []string, err error) {
 	defer func() { err = errors.Join(err, c.Close()) }()
 	for ok := c.Next(); ok; {
 		store, _, split := topics.SplitPairKey(c.Key())
-		if !split {
-			return nil, fmt.Errorf("key %q of %s is not store|sku", c.Key(), topics.SyncStatusTopic)
+		if !split { // of an earlier release: the tail lets no such key in
+			ok = c.Next()
+			continue
 		}
 		stores = append(stores, store)
 		ok = c.SeekGE([]byte(store + "}")) // the character after the bar

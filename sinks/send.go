@@ -2,6 +2,8 @@ package sinks
 
 import (
 	"context"
+	"math/rand/v2"
+	"strings"
 	"time"
 
 	"stocksync/topics"
@@ -18,12 +20,13 @@ type result struct {
 	reply   Reply
 	began   time.Time
 	ended   time.Time
+	chance  float64 // of the waits for the next try
 	refresh bool
 }
 
 // send starts requests as long as there is something to send and leave to do so.
 func (r *reconciler) send(ctx context.Context, now time.Time) {
-	r.refreshToken(ctx)
+	r.refreshToken(ctx, now)
 	for r.ready.len() > 0 && r.maySend(now) {
 		wait, ok := r.pacer.allow(now)
 		if !ok {
@@ -34,29 +37,34 @@ func (r *reconciler) send(ctx context.Context, now time.Time) {
 	}
 }
 
+// mayAsk tells whether the store may be sent any request at all.
+func (r *reconciler) mayAsk(now time.Time) bool {
+	return !r.blocked() && !now.Before(r.sendAfter) && !now.Before(r.pausedTill) && r.lease.valid(now)
+}
+
 // blocked tells whether the store is sent nothing until something changes.
 func (r *reconciler) blocked() bool {
 	return r.session == nil || r.shop.trouble != nil || r.fenced
 }
 
-// maySend tells whether a request may start. While whole requests fail, one at a time tries.
+// maySend tells whether an update may start. While whole requests fail, one at a time tries.
 func (r *reconciler) maySend(now time.Time) bool {
 	limit := min(max(1, r.shop.traits.InFlight), mostInFlight)
 	if r.failures > 0 {
 		limit = 1
 	}
-	return !r.blocked() && !r.token.refreshing && !r.token.wanted && r.inFlight < limit &&
-		!now.Before(r.sendAfter) && !now.Before(r.pausedTill) && !now.Before(r.paceTill) && r.lease.valid(now)
+	return r.mayAsk(now) && !r.token.refreshing && !r.token.wanted && r.inFlight < limit && !now.Before(r.paceTill)
 }
 
 // launch sends one request for some works of one group.
 func (r *reconciler) launch(ctx context.Context, works []*work, now time.Time) {
-	done := result{works: works, began: now}
+	done := result{works: works, began: now, chance: rand.Float64()}
 	most := max(1, r.shop.traits.Batch)
 	for i, w := range works {
-		w.place = placeFlying
+		todo := w.todo()
+		w.takeOff()
 		r.plan(ctx, w, now)
-		for _, t := range w.todo() {
+		for _, t := range todo {
 			u := w.update(t)
 			if len(done.updates) < most && r.session.Group(&u) == w.group {
 				done.updates, done.of = append(done.updates, u), append(done.of, i)
@@ -83,9 +91,9 @@ type tokenState struct {
 }
 
 // refreshToken gets a new access token, one refresh at a time and with no request in flight.
-func (r *reconciler) refreshToken(ctx context.Context) {
+func (r *reconciler) refreshToken(ctx context.Context, now time.Time) {
 	session, ok := r.session.(Refresher)
-	if !r.token.wanted || r.inFlight > 0 || !ok {
+	if !r.token.wanted || r.inFlight > 0 || !ok || !r.mayAsk(now) {
 		return
 	}
 	r.token.wanted, r.token.refreshing = false, true
@@ -93,7 +101,10 @@ func (r *reconciler) refreshToken(ctx context.Context) {
 	r.requests.Go(func() {
 		limited, cancel := context.WithTimeout(ctx, r.c.RequestTimeout)
 		defer cancel()
-		r.results <- result{refresh: true, reply: Reply{Whole: session.Refresh(limited)}, ended: time.Now()}
+		done := result{refresh: true, began: now}
+		done.reply.Whole = session.Refresh(limited)
+		done.ended = time.Now()
+		r.results <- done
 	})
 }
 
@@ -108,7 +119,7 @@ func (r *reconciler) refreshed(ctx context.Context, d *result) {
 		r.stop(o, d.ended)
 	case handleRetry, handleWindow, handleChange:
 		r.token = tokenState{wanted: true}
-		r.pause(ctx, o.Class, d)
+		r.slowDown(ctx, o.Class, d)
 	}
 }
 
@@ -116,14 +127,12 @@ func (r *reconciler) refreshed(ctx context.Context, d *result) {
 func (r *reconciler) handle(ctx context.Context, d result) error {
 	r.inFlight--
 	r.m.inFlight.Set(float64(r.inFlight))
+	r.clean(&d.reply)
 	if d.refresh {
 		r.refreshed(ctx, &d)
 		return nil
 	}
 	r.m.httpSeconds.Observe(d.ended.Sub(d.began).Seconds())
-	if whole := d.reply.Whole.Class; whole.handling() == handleChange && len(d.works) > 1 {
-		return r.split(ctx, &d)
-	}
 	outcomes := make([]Outcome, len(d.updates))
 	throttled := false
 	for i := range d.updates {
@@ -132,11 +141,14 @@ func (r *reconciler) handle(ctx context.Context, d result) error {
 		throttled = throttled || outcomes[i].Class == ClassThrottle
 	}
 	if throttled {
-		r.pacer.throttled(d.ended)
+		r.pacer.throttled(d.began, d.ended)
 	} else {
-		r.pacer.answered(d.ended)
+		r.pacer.answered(d.began, d.ended)
 	}
 	r.wholeAnswer(ctx, &d)
+	if whole := d.reply.Whole.Class; whole.handling() == handleChange && len(d.works) > 1 {
+		return r.split(ctx, &d)
+	}
 	for i, w := range d.works {
 		if err := r.answered(ctx, w, &d, i, outcomes); err != nil {
 			return err
@@ -156,11 +168,11 @@ func (r *reconciler) wholeAnswer(ctx context.Context, d *result) {
 	switch o.Class.handling() {
 	case handleDone, handleChange, handleWindow:
 		r.token.fresh = false
-		if r.failures > 0 {
+		if r.failures > 0 && !d.began.Before(r.failedAt) {
 			r.recover(ctx, d.ended)
 		}
 		if d.reply.RetryAfter > 0 { // said beside results: some items were too many
-			r.pausedTill = d.ended.Add(d.reply.RetryAfter)
+			r.leaveAlone(d.ended.Add(d.reply.RetryAfter))
 		}
 	case handleStop:
 		r.stop(o, d.ended)
@@ -170,16 +182,37 @@ func (r *reconciler) wholeAnswer(ctx context.Context, d *result) {
 			return
 		}
 		r.token.fresh = false
-		r.pause(ctx, o.Class, d)
+		if o.Class == ClassTransient && len(d.works) == 1 && d.works[0].suspect {
+			return // it fails wherever it goes: that says nothing of the store
+		}
+		r.slowDown(ctx, o.Class, d)
 	}
 }
 
-// pause leaves the store alone for a while after a whole request failed.
-func (r *reconciler) pause(ctx context.Context, class Class, d *result) {
-	r.failures++
-	wait := max(d.reply.RetryAfter, r.c.retry.after(r.failures))
-	r.pausedTill = d.ended.Add(wait)
+// leaveAlone sends the store nothing before a time, or before a later one that it named earlier.
+func (r *reconciler) leaveAlone(till time.Time) {
+	r.pausedTill = later(r.pausedTill, till)
 	r.shop.pausedUntil = topics.TimeOf(r.pausedTill)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// slowDown leaves the store alone for a while after a whole request failed. Several that were in flight
+// together count as one failure.
+func (r *reconciler) slowDown(ctx context.Context, class Class, d *result) {
+	again := d.began.Before(r.failedAt)
+	r.failedAt = later(r.failedAt, d.ended)
+	if again {
+		r.leaveAlone(d.ended.Add(d.reply.RetryAfter))
+		return
+	}
+	r.failures++
+	r.leaveAlone(d.ended.Add(max(d.reply.RetryAfter, r.c.retry.after(r.failures))))
 	if r.failures == outageAfter {
 		r.shop.outage = class
 		r.log.Warn("store fails", "class", class.String(), "code", d.reply.Whole.Code,
@@ -191,18 +224,24 @@ func (r *reconciler) pause(ctx context.Context, class Class, d *result) {
 // outageAfter is how many whole requests in a row must fail before every pair that waits says so.
 const outageAfter = 2
 
-// recover goes back to full speed: retries that were planned during the outage need not wait.
+// halvings is how many failures in a row it takes at most to find the pair that makes a batch fail.
+const halvings = 10
+
+// recover goes back to full speed: retries that were planned during the outage need not wait. Pairs that
+// had to share requests with fewer and fewer others share them with many again, when it was the store that
+// failed and not one of them.
 func (r *reconciler) recover(ctx context.Context, now time.Time) {
-	outage := r.failures >= outageAfter
+	failures := r.failures
 	r.failures, r.shop.outage, r.shop.pausedUntil = 0, 0, 0
-	r.pausedTill = time.Time{}
-	if !outage && !r.token.fresh {
+	if failures < outageAfter && !r.token.fresh {
 		return
 	}
 	r.log.Info("store answers again")
 	r.shop.recoveredAt = topics.TimeOf(now)
 	for _, w := range r.works {
-		w.limit = 0
+		if failures > halvings && !w.suspect {
+			w.limit = 0
+		}
 	}
 	r.lookAgain(ctx)
 }
@@ -237,12 +276,47 @@ func (r *reconciler) stop(o Outcome, now time.Time) {
 func (r *reconciler) split(ctx context.Context, d *result) error {
 	r.log.Info("request refused as a whole: sending smaller ones", "pairs", len(d.works),
 		"code", d.reply.Whole.Code, "message", d.reply.Whole.Message)
+	for i := range d.updates {
+		r.logAttempt(ctx, d.works[d.of[i]], &d.updates[i], d.reply.Whole, d)
+	}
 	for _, w := range d.works {
 		w.limit = max(1, len(d.works)/2)
-		w.place = placeNone
+		w.place, w.superseded = placeNone, 0
 		if err := r.look(ctx, w.sku, 0); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// answerTextMost bounds what is kept of a marketplace's text: it goes into a status and a log record for
+// every pair of a request.
+const answerTextMost = 500
+
+// clean makes what a marketplace wrote fit to be kept: not long, valid text, none of our secrets, neither
+// those of now nor those that the session began with. Some marketplaces repeat what they were sent.
+func (r *reconciler) clean(reply *Reply) {
+	now, err := r.c.credentials(r.policy.ref())
+	fit := func(text *string) {
+		*text = r.credentials.hide(*text)
+		if err == nil {
+			*text = now.hide(*text)
+		}
+		*text = shorten(*text)
+	}
+	fit(&reply.RequestID)
+	fit(&reply.Whole.Code)
+	fit(&reply.Whole.Message)
+	for i := range reply.Items {
+		fit(&reply.Items[i].Code)
+		fit(&reply.Items[i].Message)
+	}
+}
+
+// shorten cuts a text after a whole character.
+func shorten(text string) string {
+	if len(text) > answerTextMost {
+		text = text[:answerTextMost]
+	}
+	return strings.ToValidUTF8(text, "")
 }

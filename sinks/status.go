@@ -101,18 +101,29 @@ func (r *reconciler) compose(w *work, basis *topics.SyncStatus, now time.Time) *
 	if s.Evidence == nil {
 		s.Evidence = map[string]any{}
 	}
-	if want := (topics.Wanted{Revision: v.want.revision, Qty: v.want.qty, At: at, Cause: v.cause}); v.want.known {
-		if want.Revision == s.Wanted.Revision && want.Qty == s.Wanted.Qty {
-			want.At = s.Wanted.At
-			if want.Cause == "" {
-				want.Cause = s.Wanted.Cause
-			}
-		}
-		s.Wanted = want
+	if v.want.known && v.want.offered {
+		s.Wanted = wantedNow(w, s.Wanted)
+	}
+	if last, failed := attemptOf(basis); !failed || last.class.reason() != v.reason {
+		s.NextAttemptAt = 0 // no attempt is planned: what stands in the way now is something else
 	}
 	s.Owner = topics.Owner{Instance: r.c.InstanceID, Generation: r.generation.Load()}
 	s.UpdatedAt = at
 	return s
+}
+
+// wantedNow is what a work's verdict wants; the same as before keeps its time, and its cause unless there
+// is a new one.
+func wantedNow(w *work, before topics.Wanted) topics.Wanted {
+	v := &w.verdict
+	now := topics.Wanted{Revision: v.want.revision, Qty: v.want.qty, At: w.source.wantedAt, Cause: v.cause}
+	if now.Revision == before.Revision && now.Qty == before.Qty {
+		now.At = before.At
+		if now.Cause == "" {
+			now.Cause = before.Cause
+		}
+	}
+	return now
 }
 
 // acknowledged notes where a status was written.
@@ -141,7 +152,7 @@ func (r *reconciler) unload(sku string, ours *written) {
 func (r *reconciler) logDecision(ctx context.Context, w *work, now time.Time) {
 	l := &topics.SyncLog{
 		At: topics.TimeOf(now), Store: r.store, SKU: w.sku, Revision: w.verdict.want.revision,
-		Qty: w.verdict.want.qty, Trigger: w.verdict.cause, CauseID: w.causeID,
+		Qty: w.verdict.want.qty, Trigger: w.verdict.cause, CauseID: w.source.causeID,
 		Outcome: OutcomeDecided, Reason: w.verdict.reason, Instance: r.c.InstanceID,
 	}
 	l.PreviousQty = previous(w.status)

@@ -14,6 +14,7 @@ type facts struct {
 	own    *topics.ItemSettings // of the pair; nil: none
 	all    *topics.ItemSettings // of the SKU in all stores; nil: none
 	broken error                // one of the records can't be read
+	blind  bool                 // it is that of availability, or one of these
 	list   *topics.Listing      // nil: none
 	status *topics.SyncStatus   // as last written; nil: never
 }
@@ -41,12 +42,14 @@ type trouble struct {
 // want is what a pair should show.
 type want struct {
 	known    bool // there is an availability record with a transaction behind it
+	offered  bool // the rules can be read: revision, qty and what follows are worked out
 	revision int64
 	qty      topics.Quantity
 	net      topics.Quantity
-	targets  []topics.Target
-	resync   topics.Time // newest request that has come due
-	wakeAt   topics.Time // when another request comes due
+	targets  []topics.Target // none for a shop without a catalogue, whatever a listing says
+	touched  string          // when persons last changed what the pair goes by
+	resync   topics.Time     // newest request that has come due
+	wakeAt   topics.Time     // when another request comes due
 }
 
 // verdict is what follows from facts.
@@ -88,13 +91,15 @@ func judge(f *facts) verdict {
 // wanted works out revision and quantity.
 func (f *facts) wanted() want {
 	var w want
-	if f.list != nil {
+	if f.list != nil && f.shop.listed {
 		w.targets = f.list.Targets
 	}
+	w.known = f.av != nil && !(f.av.LastMutationAt.IsZero() && f.av.LastOrderAt.IsZero())
 	if f.shop.policy.err != nil || f.av == nil {
 		return w
 	}
-	w.known = !f.av.LastMutationAt.IsZero() || !f.av.LastOrderAt.IsZero()
+	w.offered = true
+	w.touched = f.touched()
 	w.revision = f.av.Revision
 	w.net = f.shop.policy.net(f.av)
 	w.qty = offer(w.net, 0, f.shop.policy.terms(f.own, f.all))
