@@ -131,16 +131,14 @@ func (q *queue) take(n int) []*work {
 	q.picks++
 	q.remove(first)
 	batch := []*work{first}
-	if first.limit > 0 {
-		n = min(n, first.limit)
-	}
-	for len(batch) < n {
+	for n = first.most(n); len(batch) < n; {
 		w := q.mate(first)
-		if w == nil || !w.fits(len(batch)) {
+		if w == nil || w.most(n) <= len(batch) {
 			break
 		}
 		q.remove(w)
 		batch = append(batch, w)
+		n = w.most(n)
 	}
 	return batch
 }
@@ -160,8 +158,13 @@ func (q *queue) mate(first *work) *work {
 	return nil
 }
 
-// fits tells whether a work may join a batch that holds n already.
-func (w *work) fits(n int) bool { return w.limit == 0 || n < w.limit }
+// most returns how many works may be in a request with it, of n that may without.
+func (w *work) most(n int) int {
+	if w.limit > 0 {
+		return min(n, w.limit)
+	}
+	return n
+}
 
 // timers holds the works of a store that wait for a time. It belongs to the reconciler.
 type timers struct{ heap workHeap }

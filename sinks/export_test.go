@@ -1,0 +1,304 @@
+package sinks
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stocksync/state"
+	"stocksync/topics"
+)
+
+// Doors for the tests of this package.
+var (
+	Public     = public
+	CheckURL   = guard{}.checkURL
+	RankOf     = rankOf
+	NewMetrics = newMetrics
+	NewPacer   = newPacer
+)
+
+const (
+	StockOut  = rankStockOut
+	Decrease  = rankDecrease
+	Increase  = rankIncrease
+	Unchanged = rankUnchanged
+
+	RetryAfterMost = retryAfterMost
+	RecheckEvery   = recheckEvery
+	AnswerTextMost = answerTextMost
+)
+
+// Facts is what a test says about a pair; see facts. Records are values, so that they pass the decoders.
+type Facts struct {
+	Now          topics.Time
+	Store, All   []byte // records of the store and of store `*`
+	Unopened     error
+	Listed       bool
+	Trouble      Outcome
+	Outage       Class
+	RecoveredAt  topics.Time
+	Availability *topics.Availability
+	Own, AllSet  *topics.ItemSettings
+	Listing      *topics.Listing
+	Status       *topics.SyncStatus
+	Broken       error
+	Blind        bool
+}
+
+func (f Facts) facts() *facts {
+	shop := &shopFacts{
+		policy: newPolicy("s", f.Store, f.All), err: f.Unopened, listed: f.Listed, outage: f.Outage,
+		recoveredAt: f.RecoveredAt,
+	}
+	if f.Trouble.Class != 0 {
+		shop.trouble = &trouble{outcome: f.Trouble, since: f.Now}
+	}
+	return &facts{
+		now: f.Now, shop: shop, av: f.Availability, own: f.Own, all: f.AllSet, list: f.Listing, status: f.Status,
+		broken: f.Broken, blind: f.Blind,
+	}
+}
+
+// Verdict is what judge says of Facts.
+type Verdict struct {
+	Reason    topics.SyncReason
+	Also      []topics.SyncReason
+	Evidence  map[string]any
+	State     topics.SyncState
+	Cause     topics.SyncCause // empty: nothing is due
+	Qty       topics.Quantity
+	NotBefore topics.Time
+	WakeAt    topics.Time
+}
+
+// Judge decides about Facts.
+func Judge(f Facts) Verdict {
+	v := judge(f.facts())
+	if v.due != (v.cause != "") {
+		v.cause = "due and cause differ"
+	}
+	return Verdict{
+		Reason: v.reason, Also: v.also, Evidence: v.evidence, State: stateOf(&v, false), Cause: v.cause,
+		Qty: v.want.qty, NotBefore: v.notBefore, WakeAt: v.wakeAt,
+	}
+}
+
+// Refused returns the evidence of an attempt for what Facts want, which was refused at a time.
+func Refused(f Facts, c Class, at topics.Time) map[string]any {
+	w := f.facts().wanted()
+	return attempt{
+		class: c, revision: w.revision, qty: w.qty, targets: fingerprint(w.targets), touched: w.touched, at: at,
+	}.evidence()
+}
+
+// Offer is offer with its terms as arguments; most may be nil.
+func Offer(net, unseen, buffer, percent, least topics.Quantity, most *topics.Quantity) topics.Quantity {
+	return offer(net, unseen, terms{buffer: buffer, percent: percent, min: least, max: most})
+}
+
+// Wait is what a backoff waits after failures, given its chance.
+func Wait(first, most time.Duration, failures int, chance float64) time.Duration {
+	return backoff{first: first, most: most}.spread(failures, chance)
+}
+
+// WaitAtRandom is Wait with a chance of its own.
+func WaitAtRandom(first, most time.Duration, failures int) time.Duration {
+	return backoff{first: first, most: most}.after(failures)
+}
+
+// Allow, Throttled, Answered and PerSecond are the pacer's.
+func (p *pacer) Allow(now time.Time) (time.Duration, bool) { return p.allow(now) }
+func (p *pacer) Throttled(began, now time.Time)            { p.throttled(began, now) }
+func (p *pacer) Answered(began, now time.Time)             { p.answered(began, now) }
+func (p *pacer) PerSecond() float64                        { return float64(p.limiter.Limit()) }
+
+// Queue is a queue of works that have a name and little else.
+type Queue struct {
+	q     *queue
+	works map[string]*work
+}
+
+// NewQueue returns an empty queue.
+func NewQueue() *Queue { return &Queue{q: newQueue(), works: map[string]*work{}} }
+
+// Add puts a work in, or changes one that is in.
+func (q *Queue) Add(sku string, r rank, since time.Time, group string, limit int) {
+	if w := q.works[sku]; w != nil {
+		q.q.remove(w)
+	}
+	w := &work{sku: sku, rank: r, since: since, group: group, limit: limit, index: -1, groupIndex: -1}
+	q.works[sku] = w
+	q.q.add(w)
+}
+
+// Remove takes a work out.
+func (q *Queue) Remove(sku string) {
+	q.q.remove(q.works[sku])
+	delete(q.works, sku)
+}
+
+// Take takes the works of the next request.
+func (q *Queue) Take(n int) []string {
+	var skus []string
+	for _, w := range q.q.take(n) {
+		skus = append(skus, w.sku)
+		delete(q.works, w.sku)
+	}
+	return skus
+}
+
+// Len returns how many works are in the queue, and how many groups it knows.
+func (q *Queue) Len() (works, groups int) { return q.q.len(), len(q.q.groups) }
+
+// Timers is a set of works that wait for a time.
+type Timers struct{ t *timers }
+
+// NewTimers returns an empty set.
+func NewTimers() Timers { return Timers{newTimers()} }
+
+// Add puts a work in and returns what takes it out.
+func (t Timers) Add(sku string, at time.Time) (remove func()) {
+	w := &work{sku: sku, wakeAt: at, index: -1}
+	t.t.add(w)
+	return func() { t.t.remove(w) }
+}
+
+// First is when the first work wakes.
+func (t Timers) First() time.Time { return t.t.first() }
+
+// Pop takes out the first work, if its time has come.
+func (t Timers) Pop(now time.Time) string {
+	if w := t.t.pop(now); w != nil {
+		return w.sku
+	}
+	return ""
+}
+
+// Lease is a lease with a timeout.
+type Lease struct{ *lease }
+
+// NewLease returns a lease that was never renewed.
+func NewLease(timeout time.Duration) Lease { return Lease{&lease{timeout: timeout}} }
+
+// Renew notes an answer.
+func (l Lease) Renew(sent, now time.Time) { l.renew(sent, now) }
+
+// Assigned notes an assignment.
+func (l Lease) Assigned() { l.assigned() }
+
+// Valid tells whether to send.
+func (l Lease) Valid(now time.Time) bool { return l.valid(now) }
+
+// Hide takes the secrets out of a text.
+func (c Credentials) Hide(text string) string { return c.hide(text) }
+
+// DialWith makes the client of stores dial through a function; the guard of addresses is out of the way.
+func (s *Sinks) DialWith(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
+	s.http.transport().DialContext = dial
+}
+
+// SendAgain drops the registered metrics, for a second instance with the same registry.
+func (s *Sinks) Lease() Lease { return Lease{s.lease} }
+
+// ResolveWith makes the client look names up with a resolver.
+func (h *HTTP) ResolveWith(r *net.Resolver) { h.dialer.Resolver = r }
+
+// CapBodies lowers the cap of answers.
+func (h *HTTP) CapBodies(n int64) { h.bodyMost = n }
+
+func (h *HTTP) transport() *http.Transport {
+	t, ok := h.client.HTTPClient.Transport.(*http.Transport)
+	if !ok {
+		return &http.Transport{}
+	}
+	return t
+}
+
+// Control is the guard's check of an address that is dialled.
+func Control(address string) error { return guard{}.control("tcp", address, nil) }
+
+// Embedded returns the IPv4 address inside an IPv6 address.
+func Embedded(ip netip.Addr) (netip.Addr, bool) { return embedded(ip) }
+
+// ScanPairs walks over the pairs of stores and returns `store|sku state` of each, or an error's text.
+func ScanPairs(v *state.Views, stores []string, listed bool) (pairs []string, err error) {
+	heads := make([]scanHead, len(stores))
+	for i, s := range stores {
+		heads[i] = scanHead{store: s, listed: listed}
+	}
+	snapshot := v.Snapshot()
+	err = scan(snapshot, heads, func(i int, sku string, r *row) error {
+		text := stores[i] + "|" + sku
+		for _, part := range []struct {
+			held bool
+			name string
+		}{
+			{r.av != nil, "av"}, {r.own != nil, "own"}, {r.all != nil, "all"}, {r.list != nil, "list"},
+			{r.status != nil, "status"}, {r.broken != nil, "broken"},
+		} {
+			if part.held {
+				text += " " + part.name
+			}
+		}
+		pairs = append(pairs, text)
+		again, err := readRow(live{v}, stores[i], sku)
+		if err == nil && (again.av == nil) != (r.av == nil) {
+			err = errors.New("readRow and scan differ about " + text)
+		}
+		return err
+	})
+	return pairs, errors.Join(err, snapshot.Close())
+}
+
+// CountPairs walks over the pairs of stores.
+func CountPairs(v *state.Views, stores []string) (n int, err error) {
+	heads := make([]scanHead, len(stores))
+	for i, s := range stores {
+		heads[i] = scanHead{store: s}
+	}
+	snapshot := v.Snapshot()
+	err = scan(snapshot, heads, func(int, string, *row) error { n++; return nil })
+	return n, errors.Join(err, snapshot.Close())
+}
+
+// StatusStores returns the stores that have statuses, and the highest generation of one.
+func StatusStores(v *state.Views, of string) (stores []string, highest int64, err error) {
+	if stores, err = statusStores(live{v}); err != nil {
+		return nil, 0, err
+	}
+	slices.Sort(stores)
+	highest, err = statusRank(live{v}, of)
+	return stores, highest, err
+}
+
+// Keyed tells whether a topic's record may have a key.
+func Keyed(base, key string) bool { return keyed(base, []byte(key)) }
+
+// ShopMetrics are the metrics of a store, to be moved by a test.
+type ShopMetrics struct{ *shopMetrics }
+
+// StoreMetrics returns the metrics of a store in a registry, and what forgets them.
+func StoreMetrics(r prometheus.Registerer, id string) (m ShopMetrics, forget func()) {
+	all := newMetrics(r)
+	return ShopMetrics{all.store(id)}, func() { all.forget(id) }
+}
+
+// Move moves every metric of the store.
+func (m ShopMetrics) Move() {
+	m.answered(ClassOK, 2)
+	m.answered(ClassThrottle, 1)
+	m.superseded.Add(3)
+	m.backlog.Set(4)
+	m.inFlight.Set(5)
+	m.stopped.Set(1)
+	m.httpSeconds.Observe(0.5)
+	m.delivered(time.Unix(10, 0), time.Unix(12, 0))
+	m.delivered(time.Unix(10, 0), time.Unix(9, 0)) // by a clock that is behind
+}
