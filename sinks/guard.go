@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -51,10 +53,23 @@ func (g guard) checkURL(text string) (*url.URL, error) {
 	case u.Fragment != "":
 		return nil, errors.New("url has a fragment")
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !g.allowPrivate && !public(ip) {
+	ip, err := netip.ParseAddr(u.Hostname())
+	switch {
+	case err == nil && !g.allowPrivate && !public(ip):
 		return nil, fmt.Errorf("url leads to %s: %w", ip, ErrForbiddenAddress)
+	case err != nil && endsInNumber(u.Hostname()):
+		return nil, fmt.Errorf("url has host %q, which is neither a name nor an address", u.Hostname())
 	}
 	return u, nil
+}
+
+// endsInNumber tells whether a host's last label is a number: no name ends so, and some resolvers read
+// 2130706433, 0x7f.1 and 0177.0.0.1 as 127.0.0.1.
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	_, err := strconv.ParseUint(last, 0, 64)
+	return err == nil || last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // public tells whether an address is one of the public internet. Forms of IPv6 that carry an IPv4

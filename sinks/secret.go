@@ -12,20 +12,22 @@ import (
 const stars = "***"
 
 // Credentials are the secrets of one store by name. They print as stars, whatever the verb, alone and
-// inside other values; the secrets hide behind a pointer, which a printer that digs shows as an address.
-type Credentials struct{ held *secrets }
-
-type secrets struct{ values map[string]string }
+// inside other values; the secrets hide behind a function, which a printer that digs shows as an address.
+type Credentials struct{ held func() map[string]string }
 
 // NewCredentials wraps secrets.
-func NewCredentials(values map[string]string) Credentials { return Credentials{&secrets{values}} }
+func NewCredentials(values map[string]string) Credentials {
+	return Credentials{held: func() map[string]string { return values }}
+}
 
 // Get returns a secret; it is empty when there is none of that name.
-func (c Credentials) Get(name string) string {
+func (c Credentials) Get(name string) string { return c.values()[name] }
+
+func (c Credentials) values() map[string]string {
 	if c.held == nil {
-		return ""
+		return nil
 	}
-	return c.held.values[name]
+	return c.held()
 }
 
 // Format hides the secrets from every verb of package fmt.
@@ -46,10 +48,7 @@ const hideFrom = 8
 
 // hide puts stars in the place of each secret in a text.
 func (c Credentials) hide(text string) string {
-	if c.held == nil {
-		return text
-	}
-	for _, secret := range c.held.values {
+	for _, secret := range c.values() {
 		if len(secret) >= hideFrom {
 			text = strings.ReplaceAll(text, secret, stars)
 		}
@@ -58,13 +57,4 @@ func (c Credentials) hide(text string) string {
 }
 
 // equal tells whether two sets of secrets are the same.
-func (c Credentials) equal(d Credentials) bool {
-	var a, b map[string]string
-	if c.held != nil {
-		a = c.held.values
-	}
-	if d.held != nil {
-		b = d.held.values
-	}
-	return maps.Equal(a, b)
-}
+func (c Credentials) equal(d Credentials) bool { return maps.Equal(c.values(), d.values()) }
