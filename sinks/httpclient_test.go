@@ -77,18 +77,14 @@ func TestHTTP_FollowsNoRedirect(t *testing.T) {
 	}
 }
 
+// TestHTTP_IgnoresProxyVariables ensures that a request goes to the shop itself, although TestMain names a
+// proxy: net/http reads these variables once in a process.
 func TestHTTP_IgnoresProxyVariables(t *testing.T) {
-	var asked atomic.Int32
-	proxy, _ := serve(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
-	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"} {
-		t.Setenv(name, proxy)
-	}
 	h := sinks.NewHTTP(true)
 	defer h.Close()
-	// Loopback goes past a proxy anyway; a name that nobody knows would reach it.
 	h.ResolveWith(names(t, nil))
-	if _, err := post(t.Context(), h, "http://shop.example"); err == nil || asked.Load() != 0 {
-		t.Errorf("got %v, %d requests at the proxy, want an error and none", err, asked.Load())
+	if _, err := post(t.Context(), h, "http://shop.example"); !strings.Contains(errText(err), "lookup shop.example") {
+		t.Errorf("got %v, want that the shop's name was looked up", err)
 	}
 }
 
@@ -112,7 +108,7 @@ func TestHTTP_CapsAnswers(t *testing.T) {
 		"packed small": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
-			fill(z, 64<<20) // 64 KiB on the wire
+			fill(z, 8<<20) // 8 KiB on the wire
 			_ = z.Close()
 		},
 	} {
