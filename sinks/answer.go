@@ -37,7 +37,6 @@ func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int
 	} else {
 		r.fail(s, last, worst, w, d)
 	}
-	w.superseded = 0
 	return r.conclude(ctx, w, s)
 }
 
@@ -143,10 +142,11 @@ func (r *reconciler) logAttempt(ctx context.Context, w *work, u *Update, o Outco
 		VariantID: u.Target.VariantID, Revision: u.Revision, Qty: u.Qty, PreviousQty: previous(w.status),
 		Trigger: u.Cause, CauseID: w.flown.causeID, Outcome: o.Class.Outcome(), Message: o.Message,
 		RequestID: d.reply.RequestID, Attempt: u.Attempt, LatencyMs: d.ended.Sub(d.began).Milliseconds(),
-		Superseded: w.superseded, Instance: r.c.InstanceID,
+		Superseded: w.flown.superseded, Instance: r.c.InstanceID,
 	}
 	if o.Class != ClassOK {
 		l.Reason, l.Code = o.Class.reason(), o.Code
 	}
+	w.flown.superseded = 0
 	r.writer.log(ctx, l)
 }

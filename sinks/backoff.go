@@ -78,7 +78,7 @@ func (p *pacer) allow(now time.Time) (wait time.Duration, ok bool) {
 // began is when the request was sent that was one too many: several that were in flight together slow
 // down once.
 func (p *pacer) throttled(began, now time.Time) {
-	if began.Before(p.slowedAt) {
+	if !began.After(p.slowedAt) {
 		return
 	}
 	p.slowedAt = now
@@ -102,7 +102,7 @@ func (p *pacer) observed(now time.Time) rate.Limit {
 // answered speeds up towards the declared rate, for a request sent since it slowed down.
 func (p *pacer) answered(began, now time.Time) {
 	limit := p.limiter.Limit()
-	if limit == p.declared || began.Before(p.slowedAt) {
+	if limit == p.declared || !began.After(p.slowedAt) {
 		return
 	}
 	limit *= speedUp

@@ -84,7 +84,7 @@ func (f *facts) findRefusal(l *findings, v *verdict) {
 func (f *facts) findSending(l *findings, v *verdict) {
 	last, failed := attemptOf(f.status)
 	failed = failed && last.class.handling() == handleRetry
-	if failed && last.at > f.shop.recoveredAt {
+	if failed && last.at >= f.shop.recoveredAt {
 		v.notBefore = f.status.NextAttemptAt
 	}
 	switch {

@@ -113,8 +113,9 @@ func (r *reconciler) refreshed(ctx context.Context, d *result) {
 	r.token = tokenState{fresh: true}
 	o := d.reply.Whole
 	switch o.Class.handling() {
-	case handleDone:
-		r.recover(ctx, d.ended)
+	case handleDone: // that the store answers again the next request must show
+		r.shop.recoveredAt = topics.TimeOf(d.ended)
+		r.lookAgain(ctx)
 	case handleStop:
 		r.stop(o, d.ended)
 	case handleRetry, handleWindow, handleChange:
@@ -168,7 +169,7 @@ func (r *reconciler) wholeAnswer(ctx context.Context, d *result) {
 	switch o.Class.handling() {
 	case handleDone, handleChange, handleWindow:
 		r.token.fresh = false
-		if r.failures > 0 && !d.began.Before(r.failedAt) {
+		if r.failures > 0 && d.began.After(r.failedAt) {
 			r.recover(ctx, d.ended)
 		}
 		if d.reply.RetryAfter > 0 { // said beside results: some items were too many
@@ -205,7 +206,7 @@ func later(a, b time.Time) time.Time {
 // slowDown leaves the store alone for a while after a whole request failed. Several that were in flight
 // together count as one failure.
 func (r *reconciler) slowDown(ctx context.Context, class Class, d *result) {
-	again := d.began.Before(r.failedAt)
+	again := !d.began.After(r.failedAt)
 	r.failedAt = later(r.failedAt, d.ended)
 	if again {
 		r.leaveAlone(d.ended.Add(d.reply.RetryAfter))
@@ -233,7 +234,7 @@ const halvings = 10
 func (r *reconciler) recover(ctx context.Context, now time.Time) {
 	failures := r.failures
 	r.failures, r.shop.outage, r.shop.pausedUntil = 0, 0, 0
-	if failures < outageAfter && !r.token.fresh {
+	if failures < outageAfter {
 		return
 	}
 	r.log.Info("store answers again")
@@ -281,7 +282,7 @@ func (r *reconciler) split(ctx context.Context, d *result) error {
 	}
 	for _, w := range d.works {
 		w.limit = max(1, len(d.works)/2)
-		w.place, w.superseded = placeNone, 0
+		w.place = placeNone
 		if err := r.look(ctx, w.sku, 0); err != nil {
 			return err
 		}

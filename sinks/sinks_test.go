@@ -19,3 +19,16 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(testenv.Main(m))
 }
+
+func TestSinks_BringEveryStoreToEverySKU(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		for _, store := range []string{"a", "b", "c"} {
+			w.store(store)
+		}
+		w.stock("A=5 B=0 C=7")
+		w.start("one")
+		w.settled()
+		w.stock("A=4 D=1")
+		w.settled()
+	})
+}

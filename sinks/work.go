@@ -28,7 +28,7 @@ type work struct {
 
 	source     source // of the wanted revision
 	flown      flown
-	superseded int   // newer revisions that replaced waiting ones, since the last attempt
+	superseded int   // newer revisions that replaced waiting ones, since it last left
 	waiting    int64 // revision that waits, for superseded; 0: none
 
 	publishAt time.Time // when the status must be written; zero: it need not
@@ -45,8 +45,9 @@ type source struct {
 // flown is what was true of a pair when its request left: an answer is about that, whatever changed since.
 type flown struct {
 	source
-	touched string
-	targets string // fingerprint
+	touched    string
+	targets    string // fingerprint
+	superseded int    // not logged yet
 }
 
 // takeOff notes what is true of a work that leaves.
@@ -54,7 +55,9 @@ func (w *work) takeOff() {
 	w.place, w.waiting = placeFlying, 0
 	w.flown = flown{
 		source: w.source, touched: w.verdict.want.touched, targets: fingerprint(w.verdict.want.targets),
+		superseded: w.superseded,
 	}
+	w.superseded = 0
 }
 
 // decide replaces a work's verdict.
