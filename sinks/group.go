@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -16,11 +17,12 @@ import (
 // `stores`; their records come through the tables, so the member fetches nothing. The group's offsets
 // carry no position: their metadata are the marks that owners leave.
 type group struct {
-	name   string
-	topic  string // stores
-	client atomic.Pointer[kgo.Client]
-	admin  *kadm.Client
-	log    *slog.Logger
+	name    string
+	topic   string // stores
+	topicID [16]byte
+	client  atomic.Pointer[kgo.Client]
+	admin   *kadm.Client
+	log     *slog.Logger
 }
 
 // The marks that owners leave.
@@ -93,43 +95,41 @@ func (g *group) released(ctx context.Context, partitions []int32) (map[int32]boo
 	return released, nil
 }
 
-// set implements marks. The broker refuses it from a member that is no longer one.
+// errNoMember reports a mark by one who is not in the group.
+var errNoMember = errors.New("not a member of the sink group")
+
+// set implements marks. The broker refuses it from a member that is no longer one. The client's own commit
+// would wait for a rebalance under way, which may be waiting for us.
 func (g *group) set(ctx context.Context, partitions []int32, released bool) error {
-	mark := markHeld
-	if released {
-		mark = markReleased
-	}
-	offsets := map[string]map[int32]kgo.EpochOffset{g.topic: {}}
-	for _, p := range partitions {
-		offsets[g.topic][p] = kgo.EpochOffset{Epoch: -1, Offset: 0}
-	}
 	client := g.client.Load()
-	memberID, _ := client.GroupMetadata()
-	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
-		for i := range req.Topics {
-			for j := range req.Topics[i].Partitions {
-				req.Topics[i].Partitions[j].Metadata = kmsg.StringPtr(mark + memberID)
+	member, generation := client.GroupMetadata()
+	if member == "" {
+		return errNoMember
+	}
+	mark := markHeld + member
+	if released {
+		mark = markReleased + member
+	}
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID = g.topic, g.topicID
+	for _, p := range partitions {
+		partition := kmsg.NewOffsetCommitRequestTopicPartition()
+		partition.Partition, partition.LeaderEpoch, partition.Metadata = p, -1, &mark
+		topic.Partitions = append(topic.Partitions, partition)
+	}
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.MemberID, req.Generation = g.name, member, generation
+	req.Topics = append(req.Topics, topic)
+	resp, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return fmt.Errorf("write marks of the sink group: %w", err)
+	}
+	for i := range resp.Topics {
+		for _, p := range resp.Topics[i].Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return fmt.Errorf("write mark of partition %d of the sink group: %w", p.Partition, err)
 			}
 		}
-		return nil
-	})
-	var fault error
-	client.CommitOffsetsSync(ctx, offsets,
-		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
-			fault = err
-			if err != nil {
-				return
-			}
-			for _, t := range resp.Topics {
-				for _, p := range t.Partitions {
-					if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-						fault = err
-					}
-				}
-			}
-		})
-	if fault != nil {
-		return fmt.Errorf("write marks of the sink group: %w", fault)
 	}
 	return nil
 }

@@ -30,9 +30,10 @@ type owner struct {
 	caughtUp func(ctx context.Context) error
 	tasks    sync.WaitGroup
 
-	// releasing makes whoever lets partitions go wait for another who does: a rebalance while the instance
-	// ends must not hand stores on before their last request is answered. It is taken before mu.
-	releasing sync.Mutex
+	// releasing holds a token while partitions are let go: whoever does waits for another who does, so that a
+	// rebalance while the instance ends does not hand stores on before their last request is answered. It is
+	// taken before mu.
+	releasing chan struct{}
 
 	mu        sync.Mutex
 	held      map[int32]*holding
@@ -270,7 +271,7 @@ func (o *owner) beginIn(ctx context.Context, snapshot tables, shops []*shop) err
 
 // start runs a listed store, which ends at once when its partition was let go meanwhile.
 func (o *owner) start(ctx context.Context, s *shop) {
-	ctx, cancel := context.WithCancel(ctx)
+	own, cancel := context.WithCancel(ctx) // of this run; a store that comes back outlives it
 	o.mu.Lock()
 	s.cancel = cancel
 	if s.holding.lost {
@@ -282,7 +283,7 @@ func (o *owner) start(ctx context.Context, s *shop) {
 		if s.policy != nil && !s.policy.present { // its record went while nobody owned it
 			s.inbox.leave(func(m *mail) { m.remove = true })
 		}
-		if err := s.run(ctx); err != nil && ctx.Err() == nil {
+		if err := s.run(own); err != nil && own.Err() == nil {
 			o.end(err)
 		}
 		o.ended(ctx, s)
@@ -357,8 +358,8 @@ func (o *owner) addNew(id string, partition int32, h *holding) (*shop, error) {
 // release lets partitions go in order and returns when that is done: no request is in flight any more,
 // every status is written, and the mark for the successor is set.
 func (o *owner) release(ctx context.Context, partitions []int32) {
-	o.releasing.Lock()
-	defer o.releasing.Unlock()
+	o.releasing <- struct{}{}
+	defer func() { <-o.releasing }()
 	if partitions = o.stillHeld(partitions); len(partitions) == 0 {
 		return
 	}

@@ -115,7 +115,7 @@ func (s *Sinks) Run(ctx context.Context) error {
 	}
 	defer base.Close()
 	admin := kadm.NewClient(base)
-	views, storePartitions, err := s.openViews(ctx, admin)
+	views, stores, err := s.openViews(ctx, admin)
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
@@ -125,16 +125,22 @@ func (s *Sinks) Run(ctx context.Context) error {
 	defer s.http.Close()
 	o := &owner{
 		tools: &tools{
-			c: &s.c, views: views, lease: s.lease, http: s.http, metrics: s.metrics, storePartitions: storePartitions,
-			writer:   newWriter(base, s.c.Prefix, s.metrics),
-			adapters: map[string]Adapter{},
+			c: &s.c, views: views, lease: s.lease, http: s.http, metrics: s.metrics,
+			storePartitions: int32(len(stores.Partitions)),
+			writer:          newWriter(base, s.c.Prefix, s.metrics),
+			adapters:        map[string]Adapter{},
 		},
 		log: s.c.Log, end: end, held: map[int32]*holding{}, shops: map[string]*shop{},
+		releasing: make(chan struct{}, 1),
 	}
 	for _, a := range s.c.Adapters {
 		o.adapters[a.Marketplace()] = a
 	}
-	err = s.runTail(ctx, life, end, o, admin)
+	g := &group{
+		name: string(s.c.Prefix) + "sinks", topic: stores.Topic, topicID: stores.ID, admin: admin, log: s.c.Log,
+	}
+	o.marks = g
+	err = s.runTail(ctx, life, end, o, g)
 	o.tasks.Wait()
 	return errors.Join(err, views.Close())
 }
@@ -148,7 +154,7 @@ func unlessStopped(ctx context.Context, err error) error {
 }
 
 // runTail follows the topics, and is a member of the group while the tables are up to date.
-func (s *Sinks) runTail(ctx, life context.Context, end func(error), o *owner, admin *kadm.Client) error {
+func (s *Sinks) runTail(ctx, life context.Context, end func(error), o *owner, g *group) error {
 	client, err := s.newClient(kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(16<<20))
 	if err != nil {
@@ -156,7 +162,7 @@ func (s *Sinks) runTail(ctx, life context.Context, end func(error), o *owner, ad
 	}
 	defer client.Close()
 	t := &tail{
-		prefix: s.c.Prefix, client: client, admin: admin, views: o.views, metrics: s.metrics, log: s.c.Log,
+		prefix: s.c.Prefix, client: client, admin: g.admin, views: o.views, metrics: s.metrics, log: s.c.Log,
 		dispatch: o.dispatch,
 	}
 	if err := t.begin(ctx); err != nil {
@@ -177,7 +183,7 @@ func (s *Sinks) runTail(ctx, life context.Context, end func(error), o *owner, ad
 		return err
 	}
 	s.c.Log.Info("tables have caught up", "took", time.Since(began).String())
-	return s.runGroup(ctx, life, o, admin)
+	return s.runGroup(ctx, life, o, g)
 }
 
 // firstCatchUp waits for the tables; either context ends it.
@@ -196,14 +202,10 @@ func (s *Sinks) firstCatchUp(ctx, life context.Context, t *tail) error {
 }
 
 // runGroup is a member of the group until ctx ends or life does.
-func (s *Sinks) runGroup(ctx, life context.Context, o *owner, admin *kadm.Client) error {
+func (s *Sinks) runGroup(ctx, life context.Context, o *owner, g *group) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	g := &group{
-		name: string(s.c.Prefix) + "sinks", topic: s.c.Prefix.Name(topics.Stores), admin: admin, log: s.c.Log,
-	}
-	o.marks = g
 	client, err := s.newClient(g.options(life, &s.c, o, s.lease)...)
 	if err != nil {
 		return err
@@ -244,15 +246,15 @@ func (s *Sinks) newClient(opts ...kgo.Opt) (*kgo.Client, error) {
 	return client, nil
 }
 
-// openViews opens the tables for the cluster and the topics that are there.
-func (s *Sinks) openViews(ctx context.Context, admin *kadm.Client) (*state.Views, int32, error) {
+// openViews opens the tables for the cluster and the topics that are there, of which it returns `stores`.
+func (s *Sinks) openViews(ctx context.Context, admin *kadm.Client) (*state.Views, kadm.TopicDetail, error) {
 	names := []string{s.c.Prefix.Name(topics.SyncLogTopic)}
 	for _, base := range bases() {
 		names = append(names, s.c.Prefix.Name(base))
 	}
 	meta, err := admin.Metadata(ctx, names...)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read metadata: %w", err)
+		return nil, kadm.TopicDetail{}, fmt.Errorf("read metadata: %w", err)
 	}
 	c := s.c.Views
 	c.Dir, c.Log = s.c.StateDir, s.c.Log
@@ -261,7 +263,7 @@ func (s *Sinks) openViews(ctx context.Context, admin *kadm.Client) (*state.Views
 	for _, name := range names {
 		topic, ok := meta.Topics[name]
 		if !ok || topic.Err != nil {
-			return nil, 0, fmt.Errorf("topic %s: %w; run `stocksync topics ensure`", name, errMissing(topic.Err))
+			return nil, kadm.TopicDetail{}, fmt.Errorf("topic %s: %w; run `stocksync topics ensure`", name, errMissing(topic.Err))
 		}
 	}
 	for _, base := range bases() {
@@ -269,9 +271,9 @@ func (s *Sinks) openViews(ctx context.Context, admin *kadm.Client) (*state.Views
 	}
 	views, err := state.OpenViews(c)
 	if err != nil {
-		return nil, 0, err
+		return nil, kadm.TopicDetail{}, err
 	}
-	return views, int32(len(meta.Topics[s.c.Prefix.Name(topics.Stores)].Partitions)), nil
+	return views, meta.Topics[s.c.Prefix.Name(topics.Stores)], nil
 }
 
 func errMissing(err error) error {

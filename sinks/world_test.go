@@ -501,7 +501,7 @@ func (w *world) eventually(what string, cond func() error) {
 	ctx, cancel := context.WithTimeout(w.Context(), patience)
 	defer cancel()
 	if err := testenv.Until(ctx, 10*time.Millisecond, func(context.Context) error { return cond() }); err != nil {
-		w.Fatalf("%s: %v\n%s", what, err, w.logs)
+	w.Fatalf("%s: %v\n%s", what, err, w.logs)
 	}
 }
 
