@@ -149,6 +149,28 @@ func TestOwner_AfterACrashTheSuccessorWaitsForRequestsInFlight(t *testing.T) {
 	})
 }
 
+// TestOwner_TakesOverOnARealBroker ensures the same where the group is Kafka's own.
+func TestOwner_TakesOverOnARealBroker(t *testing.T) {
+	testenv.KafkaOnly(t, func(t *testing.T, c *testenv.Cluster) {
+		real(t, c, testenv.SandboxConfig{}, func(w *world) {
+			short := func(c *sinks.Config) { c.SessionTimeout, c.RequestTimeout = 6*time.Second, 2*time.Second }
+			spread(w)
+			one, two := w.start("one", short), w.start("two", short)
+			storesOf(w, map[*instance]string{one: "2", two: "2"})
+			w.stock("A=5")
+			w.settled()
+			crashed, before := time.Now(), w.mark()
+			two.crash()
+			w.stock("A=4")
+			w.settled()
+			for _, r := range w.since(before, "") {
+				t.Logf("%s: %v after %s", r.store, r.skus, r.at.Sub(crashed))
+			}
+			storesOf(w, map[*instance]string{one: "4"})
+		})
+	})
+}
+
 // TestOwner_OneThatHearsNothingOfTheGroupStopsSending ensures S3: an instance whose brokers are out of reach,
 // and that has much left to send, has stopped before its successor begins.
 func TestOwner_OneThatHearsNothingOfTheGroupStopsSending(t *testing.T) {

@@ -1,7 +1,9 @@
 package sinks_test
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -21,14 +23,33 @@ func TestMain(m *testing.M) {
 }
 
 func TestSinks_BringEveryStoreToEverySKU(t *testing.T) {
-	bubble(t, testenv.SandboxConfig{}, func(w *world) {
-		for _, store := range []string{"a", "b", "c"} {
-			w.store(store)
-		}
-		w.stock("A=5 B=0 C=7")
-		w.start("one")
-		w.settled()
-		w.stock("A=4 D=1")
-		w.settled()
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		real(t, c, testenv.SandboxConfig{}, func(w *world) {
+			rng := rand.New(rand.NewPCG(3, 3))
+			for _, store := range []string{"a", "b", "c"} {
+				w.store(store)
+			}
+			w.stock(many("A", 50, 5))
+			one := w.start("one")
+			w.settled()
+			two := w.start("two")
+			for range 10 {
+				text := ""
+				for range 40 {
+					text += fmt.Sprintf("A%02d=%d ", rng.IntN(60), rng.IntN(9))
+				}
+				w.stock(text)
+			}
+			w.settled()
+			w.eventually("both ready", func() error { return errors.Join(one.Ready(), two.Ready()) })
+			two.stop()
+			w.stock(many("A", 50, 7))
+			w.settled()
+			for _, store := range []string{"a", "b", "c"} {
+				if got := len(w.shop.Quantities(store)); got != len(w.latest) {
+					t.Errorf("store %s shows %d SKUs, want %d", store, got, len(w.latest))
+				}
+			}
+		})
 	})
 }
