@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -17,11 +16,10 @@ import (
 
 // Doors for the tests of this package.
 var (
-	Public     = public
-	CheckURL   = guard{}.checkURL
-	RankOf     = rankOf
-	NewMetrics = newMetrics
-	NewPacer   = newPacer
+	Public   = public
+	CheckURL = guard{}.checkURL
+	RankOf   = rankOf
+	NewPacer = newPacer
 )
 
 const (
@@ -30,7 +28,6 @@ const (
 	Increase  = rankIncrease
 	Unchanged = rankUnchanged
 
-	RetryAfterMost = retryAfterMost
 	RecheckEvery   = recheckEvery
 	AnswerTextMost = answerTextMost
 )
@@ -204,9 +201,6 @@ func (s *Sinks) DialWith(dial func(ctx context.Context, network, addr string) (n
 	s.http.transport().DialContext = dial
 }
 
-// SendAgain drops the registered metrics, for a second instance with the same registry.
-func (s *Sinks) Lease() Lease { return Lease{s.lease} }
-
 // ResolveWith makes the client look names up with a resolver.
 func (h *HTTP) ResolveWith(r *net.Resolver) { h.dialer.Resolver = r }
 
@@ -223,9 +217,6 @@ func (h *HTTP) transport() *http.Transport {
 
 // Control is the guard's check of an address that is dialled.
 func Control(address string) error { return guard{}.control("tcp", address, nil) }
-
-// Embedded returns the IPv4 address inside an IPv6 address.
-func Embedded(ip netip.Addr) (netip.Addr, bool) { return embedded(ip) }
 
 // ScanPairs walks over the pairs of stores and returns `store|sku state` of each, or an error's text.
 func ScanPairs(v *state.Views, stores []string, listed bool) (pairs []string, err error) {

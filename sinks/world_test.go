@@ -304,9 +304,11 @@ func (i *instance) run() {
 		<-ended
 		return err
 	}
+	metrics := i.metrics
 	i.Sinks, i.cancel, i.ended, i.wait = s, cancel, ended, wait
 	w.running = append(w.running, func() {
 		cancel()
+		w.hides("the metrics", metricsText(w.T, metrics))
 		if err := wait(); err != nil && !i.net.isCut() {
 			w.Errorf("instance %s: %v", i.cfg.InstanceID, err)
 		}

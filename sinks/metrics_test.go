@@ -1,0 +1,62 @@
+package sinks_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stocksync/sinks"
+)
+
+func TestMetrics_AreNamedAndForgottenWithTheirStore(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	m, forget := sinks.StoreMetrics(reg, "s")
+	m.Move()
+	var got []string
+	for line := range strings.Lines(metricsText(t, reg)) {
+		if !strings.Contains(line, "_bucket{") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	want := strings.Split(strings.TrimSpace(`
+# HELP stocksync_sinks_backlog Pairs that are due and not in flight, by store.
+# TYPE stocksync_sinks_backlog gauge
+stocksync_sinks_backlog{store="s"} 4
+# HELP stocksync_sinks_deliveries_total Updates answered, by store and class of the answer.
+# TYPE stocksync_sinks_deliveries_total counter
+stocksync_sinks_deliveries_total{outcome="ok",store="s"} 2
+stocksync_sinks_deliveries_total{outcome="throttle",store="s"} 1
+# HELP stocksync_sinks_delivery_latency_seconds Time from a revision's processed_at to its delivery confirmed, by store.
+# TYPE stocksync_sinks_delivery_latency_seconds histogram
+stocksync_sinks_delivery_latency_seconds_sum{store="s"} 2
+stocksync_sinks_delivery_latency_seconds_count{store="s"} 2
+# HELP stocksync_sinks_in_flight Requests in flight, by store.
+# TYPE stocksync_sinks_in_flight gauge
+stocksync_sinks_in_flight{store="s"} 5
+# HELP stocksync_sinks_request_seconds Time of a request to a store, by store.
+# TYPE stocksync_sinks_request_seconds histogram
+stocksync_sinks_request_seconds_sum{store="s"} 0.5
+stocksync_sinks_request_seconds_count{store="s"} 1
+# HELP stocksync_sinks_statuses_total Sync statuses written.
+# TYPE stocksync_sinks_statuses_total counter
+stocksync_sinks_statuses_total 0
+# HELP stocksync_sinks_store_stopped 1 while a store is sent nothing because its record, its credentials or the marketplace forbid it.
+# TYPE stocksync_sinks_store_stopped gauge
+stocksync_sinks_store_stopped{store="s"} 1
+# HELP stocksync_sinks_stores Stores that this instance owns.
+# TYPE stocksync_sinks_stores gauge
+stocksync_sinks_stores 0
+# HELP stocksync_sinks_superseded_total Revisions replaced by a newer one while they waited, by store.
+# TYPE stocksync_sinks_superseded_total counter
+stocksync_sinks_superseded_total{store="s"} 3
+`), "\n")
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("(-got +want)\n%s", diff)
+	}
+	forget()
+	if text := metricsText(t, reg); strings.Contains(text, `store="`) {
+		t.Errorf("a store that was let go is still there:\n%s", text)
+	}
+}
