@@ -124,13 +124,17 @@ type Change struct{ Key, Value []byte }
 
 // Replay applies committed changelog records in order; next is the offset after the last of them,
 // also when that was a control record. caughtUp is the time when next is the changelog's end, else
-// zero. The overlay must be empty.
+// zero. The overlay must be empty. After an error the task is where it was before.
 func (t *Task) Replay(changes []Change, next int64, caughtUp time.Time) error {
 	if t.moved || len(t.dirty) > 0 {
 		return fmt.Errorf("partition %d: replay into an overlay: %w", t.partition, ErrInvariant)
 	}
+	before, record, exists := len(t.pending.list), t.record, t.exists
 	for _, c := range changes {
 		if err := t.replay(c); err != nil {
+			// What stands before the fault must not be written without the position that it reaches.
+			t.pending.cut(before)
+			t.record, t.staged, t.exists = record, record, exists
 			return fmt.Errorf("partition %d: replay: %w", t.partition, err)
 		}
 	}

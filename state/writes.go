@@ -110,6 +110,15 @@ func head(key []byte, skip int) uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
+// cut takes out all but the first n.
+func (w *writes) cut(n int) {
+	for _, one := range w.list[n:] {
+		w.bytes -= len(one.key) + len(one.value)
+	}
+	clear(w.list[n:])
+	w.list = w.list[:n]
+}
+
 func (w *writes) full() bool { return len(w.list) >= flushWrites || w.bytes >= flushBytes }
 
 func (w *writes) reset() {
