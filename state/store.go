@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -97,7 +98,11 @@ func openLocked(dir string, fs vfs.FS, o *pebble.Options) (*pebble.DB, error) {
 		return nil, fmt.Errorf("create state directory %s: %w", dir, err)
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
-	if err != nil {
+	var cannot *iofs.PathError // the file can't be made; a lock that is held is no PathError
+	switch {
+	case errors.As(err, &cannot):
+		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %s: %w", ErrInUse, dir, err)
 	}
 	o.Lock = lock
