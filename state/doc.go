@@ -25,7 +25,8 @@
 //	p 's' sku 0x00 chunk   changelog value of one chunk of one SKU (p, chunk: 4 bytes, big endian)
 //	p 't'                  changelog value of the task record
 //	p 'd' day sku          empty: the SKU had an accepted event on that UTC day (4 bytes, big endian)
-//	p 'p'                  position: next changelog offset, changelog topic id, when last caught up
+//	p 'p' batch            position: next changelog offset, when last caught up; under the number of the
+//	                       newest batch (8 bytes, big endian) and, of the first one, under 0
 //	0xffffffff 'm'         stamp: cluster id, topic prefix and changelog topic id of the installation
 //
 // so that one range deletion drops a partition. p never reaches 0xffffffff.

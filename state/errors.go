@@ -2,12 +2,14 @@ package state
 
 import "errors"
 
-// Errors of Open.
+// Errors of Open; ErrDamaged may come later too, when what is damaged is read.
 var (
 	// ErrInUse reports that another process holds the state directory.
 	ErrInUse = errors.New("state directory is in use by another process")
 	// ErrForeign reports that the state directory belongs to another installation.
 	ErrForeign = errors.New("state directory belongs to another installation")
+	// ErrDamaged reports files that are not what was written to them.
+	ErrDamaged = errors.New("state directory is damaged; delete it, the changelog rebuilds it")
 )
 
 // Errors that stop a task.

@@ -60,8 +60,10 @@ type Store struct {
 }
 
 // Open opens or creates the store in a directory and holds it until Close. ErrInUse: another
-// process has it. ErrForeign: its stamp is another installation's.
-func Open(c Config) (*Store, error) {
+// process has it. ErrForeign: its stamp is another installation's. ErrDamaged: its stamp is gone.
+func Open(c Config) (*Store, error) { return open(c, quiet{c.Log}) }
+
+func open(c Config, log pebble.Logger) (*Store, error) {
 	fs := c.FS
 	if fs == nil {
 		fs = vfs.Default
@@ -72,7 +74,7 @@ func Open(c Config) (*Store, error) {
 	defer cache.Unref()
 	o := &pebble.Options{
 		FS: fs, Comparer: &comparer, Cache: cache, MemTableSize: memTableBytes,
-		FormatMajorVersion: pebble.FormatNewest, Logger: quiet{c.Log},
+		FormatMajorVersion: pebble.FormatNewest, Logger: log,
 		MemTableStopWritesThreshold: 4,
 	}
 	for i := range o.Levels {
@@ -108,7 +110,8 @@ func openLocked(dir string, fs vfs.FS, o *pebble.Options) (*pebble.DB, error) {
 	o.Lock = lock
 	db, err := pebble.Open(dir, o)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open state directory %s: %w", dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf(
+			"open state directory %s: %w; if its files are damaged, delete it: it is a cache", dir, err), lock.Close())
 	}
 	return db, nil
 }
@@ -139,6 +142,9 @@ func (s *Store) checkStamp(want Stamp) error {
 	if ok {
 		return nil
 	}
+	if any, err := s.Partitions(); err != nil || len(any) > 0 {
+		return errors.Join(err, fmt.Errorf("%w: its stamp is gone", ErrDamaged))
+	}
 	if err := s.db.Set(stampKey(), text, pebble.Sync); err != nil {
 		return fmt.Errorf("write stamp: %w", err)
 	}
@@ -152,7 +158,7 @@ func (s *Store) get(key []byte) ([]byte, bool, error) {
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("read state: %w", err)
+		return nil, false, readFault(err)
 	}
 	value = bytes.Clone(value)
 	if err := closer.Close(); err != nil {
@@ -201,7 +207,7 @@ func (s *Store) Drop(partition int32) error {
 func (s *Store) Partitions() ([]int32, error) {
 	iter, err := s.db.NewIter(nil)
 	if err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
+		return nil, readFault(err)
 	}
 	var list []int32
 	for ok := iter.First(); ok; {
@@ -213,10 +219,7 @@ func (s *Store) Partitions() ([]int32, error) {
 		list = append(list, p)
 		ok = iter.SeekGE(appendPartition(nil, p+1))
 	}
-	if err := iter.Close(); err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
-	}
-	return list, nil
+	return list, closing(iter, nil)
 }
 
 // Metrics describes the database for people.
@@ -236,6 +239,6 @@ func (q quiet) Errorf(format string, args ...any) {
 // Fatalf ends the process, as Pebble asks of it: its files can't be trusted to go on, and a start
 // reads them again, behind the changelog at worst.
 func (q quiet) Fatalf(format string, args ...any) {
-	q.Errorf(format, args...)
+	q.Errorf(format+"; if this comes again, delete the state directory: it is a cache", args...)
 	os.Exit(1)
 }

@@ -27,6 +27,8 @@ type Task struct {
 	exists         bool // a task record is in the changelog
 	moved          bool // the overlay holds something
 	position       changelogPosition
+	batch          uint64 // of the newest batch in Pebble
+	begun          bool   // Pebble holds the partition's first batch
 
 	iter    *pebble.Iterator // of the overlay's reads; nil until the first
 	prefix  []byte           // reused by them
@@ -68,19 +70,20 @@ func (s *Store) OpenTask(ctx context.Context, partition int32, p Policy, now tim
 
 func (t *Task) readStored(now time.Time) error {
 	t.position.caughtUp = now.Unix() // what is restored from the start on is as fresh as the restore
-	value, ok, err := t.store.get(positionKey(t.partition))
-	if err != nil || !ok {
-		return err
-	}
-	if t.position, err = readPosition(value); err != nil {
+	stored, err := t.store.position(t.partition)
+	if err != nil {
 		return fmt.Errorf("partition %d: %w", t.partition, err)
 	}
-	if t.position.stale(now) {
-		t.position = changelogPosition{caughtUp: now.Unix()}
+	if stored.batch == 0 {
+		return nil
+	}
+	t.batch = stored.batch
+	if stored.stale(now) {
 		return t.store.Drop(t.partition)
 	}
+	t.position, t.begun = stored.changelogPosition, true
 	key := append(appendPartition(nil, t.partition), kindTask)
-	value, ok, err = t.store.get(key)
+	value, ok, err := t.store.get(key)
 	if err != nil || !ok {
 		return err
 	}
@@ -142,7 +145,7 @@ func (t *Task) Restart(next int64) error {
 		}
 		t.pending.reset()
 		t.cache.init()
-		t.record, t.staged, t.exists = TaskRecord{}, TaskRecord{}, false
+		t.record, t.staged, t.exists, t.begun = TaskRecord{}, TaskRecord{}, false, false
 	}
 	t.position.next = next
 	return nil

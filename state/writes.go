@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -151,18 +152,31 @@ func (t *Task) flush() error {
 			return fmt.Errorf("write state: %w", err)
 		}
 	}
-	if err := b.Set(positionKey(t.partition), t.position.append(nil), nil); err != nil {
+	if err := t.writePosition(b); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
+	t.batch, t.begun = t.batch+1, true
 	t.pending.reset()
 	if len(t.staging) == 0 {
 		t.kept.recycle()
 	}
 	t.cache.flushedAll()
 	return nil
+}
+
+// writePosition puts the position into a batch, as position.go tells.
+func (t *Task) writePosition(b *pebble.Batch) error {
+	value := t.position.append(nil)
+	if err := b.Set(positionKey(t.partition, t.batch+1), value, nil); err != nil {
+		return err
+	}
+	if t.begun {
+		return b.Delete(positionKey(t.partition, t.batch), nil)
+	}
+	return b.Set(positionKey(t.partition, 0), value, nil)
 }
 
 // read loads a SKU from Pebble; nil when it is not there. Everything committed is in Pebble or in
@@ -172,7 +186,7 @@ func (t *Task) read(sku string) (*item, error) {
 	if t.iter == nil {
 		iter, err := t.store.db.NewIter(nil)
 		if err != nil {
-			return nil, fmt.Errorf("read state: %w", err)
+			return nil, readFault(err)
 		}
 		t.iter = iter
 	}
@@ -181,16 +195,16 @@ func (t *Task) read(sku string) (*item, error) {
 	for ok := t.iter.SeekPrefixGE(t.prefix); ok; ok = t.iter.Next() {
 		_, chunk, err := parseChunkKey(t.iter.Key()[4:])
 		if err != nil {
-			return nil, err
+			return nil, readFault(err)
 		}
 		value, err := t.iter.ValueAndErr()
 		if err != nil {
-			return nil, fmt.Errorf("read state: %w", err)
+			return nil, readFault(err)
 		}
 		chunks = append(chunks, chunkValue{chunk, bytes.Clone(value)})
 	}
 	if err := t.iter.Error(); err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
+		return nil, readFault(err)
 	}
 	if len(chunks) == 0 {
 		return nil, nil
@@ -214,9 +228,17 @@ func closing(iter *pebble.Iterator, err error) error {
 		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("read state: %w", err)
+		return readFault(err)
 	}
 	return nil
+}
+
+// readFault says what an error of reading means.
+func readFault(err error) error {
+	if pebble.IsCorruptionError(err) || errors.Is(err, errCorrupt) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return fmt.Errorf("read state: %w", err)
 }
 
 // Each calls fn for each changelog record of a partition as the store has it, in order of keys.
@@ -225,7 +247,7 @@ func (s *Store) Each(partition int32, fn func(key, value []byte) error) error {
 	from := append(appendPartition(nil, partition), kindSKU)
 	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: appendPartition(nil, partition+1)})
 	if err != nil {
-		return fmt.Errorf("read state: %w", err)
+		return readFault(err)
 	}
 	for ok := iter.First(); ok; ok = iter.Next() {
 		value, err := iter.ValueAndErr()
