@@ -1,6 +1,8 @@
 package state
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -214,3 +216,17 @@ func HeaderOf(value []byte) ([]byte, error) {
 	header, _, _, err := splitChunk(value)
 	return header, err
 }
+
+// OpenLogged is Open with the database's logger, whose Fatalf ends the process else.
+var OpenLogged = open
+
+// FlushTables writes what the database holds in memory into tables, and merges them.
+func FlushTables(s *Store) error {
+	if err := s.db.Flush(); err != nil {
+		return err
+	}
+	return s.db.Compact(context.Background(), []byte{0}, bytes.Repeat([]byte{0xff}, 8), false)
+}
+
+// CacheItems returns how many items the task's cache holds.
+func CacheItems(t *Task) int { return len(t.cache.items) }
