@@ -220,8 +220,11 @@ func HeaderOf(value []byte) ([]byte, error) {
 // OpenLogged is Open with the database's logger, whose Fatalf ends the process else.
 var OpenLogged = open
 
-// FlushTables writes what the database holds in memory into tables, and merges them.
-func FlushTables(s *Store) error {
+// FlushTables writes what the database holds in memory into tables.
+func FlushTables(s *Store) error { return s.db.Flush() }
+
+// MergeTables writes what the database holds in memory into tables, and merges them.
+func MergeTables(s *Store) error {
 	if err := s.db.Flush(); err != nil {
 		return err
 	}

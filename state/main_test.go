@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"stocksync/state"
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) {
 	// The same examples in every run; -rapid.seed and -rapid.checks ask for others.
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, value := range map[string]string{"seed": "1", "checks": "60", "nofailfile": "true"} {
+	for name, value := range map[string]string{"seed": "1", "checks": strconv.Itoa(100 / thin), "nofailfile": "true"} {
 		if name = "rapid." + name; given[name] {
 			continue
 		}

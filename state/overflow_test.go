@@ -171,7 +171,7 @@ func TestFold_RefusesExactlyWhatWouldOverflow(t *testing.T) {
 			model.compare(t, s)
 		}
 	})
-	if applied < 100 || refused < 100 {
+	if applied < 100/thin || refused < 100/thin {
 		t.Errorf("got %d applied and %d refused, want many of both", applied, refused)
 	}
 }

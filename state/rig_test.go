@@ -38,6 +38,8 @@ func stamp() state.Stamp {
 type rig struct {
 	tb         rapid.TB
 	fs         *vfs.MemFS
+	disk       func(vfs.FS) vfs.FS // what the store sees of fs; nil: fs
+	logger     *fatalLogger        // the database's; nil: the one that ends the process
 	policy     state.Policy
 	cacheBytes int64
 	store      *state.Store
@@ -52,7 +54,8 @@ type rig struct {
 	verdicts map[testenv.Place]verdict
 	last     map[string]topics.Availability // newest record of each SKU
 	known    map[string]*knownSKU
-	shallow  bool // leave the oracle out: of commits, only the revisions are judged
+	produced func(end int) // hears of the changelog's end; nil: nobody
+	shallow  bool          // leave the oracle out: of commits, only the revisions are judged
 }
 
 // logged is one offset of the changelog; without a key it is a control record or was aborted.
@@ -90,12 +93,16 @@ type knownSKU struct {
 
 func newRig(tb rapid.TB, policy state.Policy) *rig {
 	tb.Helper()
-	r := &rig{
-		tb: tb, fs: vfs.NewCrashableMem(), policy: policy, now: start, batch: 7, cacheBytes: 1 << 20,
-		verdicts: map[testenv.Place]verdict{}, last: map[string]topics.Availability{}, known: map[string]*knownSKU{},
-	}
+	r := newClosedRig(tb, policy)
 	r.open()
 	return r
+}
+
+func newClosedRig(tb rapid.TB, policy state.Policy) *rig {
+	return &rig{
+		tb: tb, fs: memFS(), policy: policy, now: start, batch: 7, cacheBytes: 1 << 20,
+		verdicts: map[testenv.Place]verdict{}, last: map[string]topics.Availability{}, known: map[string]*knownSKU{},
+	}
 }
 
 // must ends the test on an error.
@@ -110,9 +117,21 @@ func (r *rig) must(err error) {
 func (r *rig) open() {
 	r.tb.Helper()
 	var err error
-	r.store, err = state.Open(state.Config{Dir: "state", FS: r.fs, Stamp: stamp(), CacheBytes: r.cacheBytes})
+	if r.logger != nil {
+		r.store, err = state.OpenLogged(r.config(), r.logger)
+	} else {
+		r.store, err = state.Open(r.config())
+	}
 	r.must(err)
 	r.openTask()
+}
+
+func (r *rig) config() state.Config {
+	c := state.Config{Dir: "state", FS: r.fs, Stamp: stamp(), CacheBytes: r.cacheBytes}
+	if r.disk != nil {
+		c.FS = r.disk(r.fs)
+	}
+	return c
 }
 
 func (r *rig) openTask() {
@@ -156,10 +175,22 @@ func (r *rig) reopenTask() {
 // crash cuts the power: of what was not synced some percent remains.
 func (r *rig) crash(percent int, seed uint64) {
 	r.tb.Helper()
-	left := r.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(seed, 0))})
+	left := cutPower(r.fs, percent, rand.New(rand.NewPCG(seed, 0)))
 	r.close()
 	r.fs = left
+	if store, err := state.Open(r.config()); err == nil {
+		r.must(store.Close())
+	} else if r.fs = memFS(); percent == 0 || percent == 100 {
+		r.tb.Fatal(err)
+	}
 	r.open()
+}
+
+// cutPower returns what is left of a disk. Where some of what was not synced is left and some is not,
+// that may be the name of a file that is gone, as no file system of today would have it; then the
+// database refuses to open, and the directory must be deleted.
+func cutPower(fs *vfs.MemFS, percent int, random *rand.Rand) *vfs.MemFS {
+	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random})
 }
 
 // replay brings a task to the end of the changelog.
@@ -265,6 +296,9 @@ func (r *rig) prepare(committed bool) (last int64, outputs []state.Output) {
 	})
 	last = int64(len(r.log)) - 1
 	r.log = append(r.log, logged{}) // the control record
+	if r.produced != nil {
+		r.produced(len(r.log))
+	}
 	return last, outputs
 }
 
