@@ -121,7 +121,6 @@ type module struct{ licence, what string }
 // allowed is every module that packages or tests of this tree import themselves. A new one is a decision: it is
 // added here, with its licence, or it does not come in.
 var allowed = map[string]module{
-	"github.com/HdrHistogram/hdrhistogram-go":  {"MIT", "latency quantiles of the benchmarks"},
 	"github.com/caarlos0/env/v11":              {"MIT", "configuration from the environment"},
 	"github.com/cockroachdb/pebble/v2":         {"BSD-3", "the local store"},
 	"github.com/compose-spec/compose-go/v2":    {"Apache-2.0", "checks docker-compose.yml in a test"},
@@ -129,7 +128,6 @@ var allowed = map[string]module{
 	"github.com/google/go-cmp":                 {"BSD-3", "comparisons in tests"},
 	"github.com/hashicorp/go-retryablehttp":    {"MPL-2.0", "HTTP to the shops"},
 	"github.com/prometheus/client_golang":      {"Apache-2.0", "metrics"},
-	"github.com/prometheus/client_model":       {"Apache-2.0", "metrics in tests"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"Apache-2.0", "holds schemas and records together in tests"},
 	"github.com/schollz/progressbar/v3":        {"MIT", "progress of load"},
 	"github.com/spf13/cobra":                   {"Apache-2.0", "the command line"},
@@ -138,7 +136,6 @@ var allowed = map[string]module{
 	"github.com/twmb/franz-go/pkg/kfake":       {"BSD-3", "the broker in process"},
 	"github.com/twmb/franz-go/pkg/kmsg":        {"BSD-3", "requests the client has no call for"},
 	"golang.org/x/sync":                        {"BSD-3", "groups of goroutines"},
-	"golang.org/x/sys":                         {"BSD-3", "signals to child processes of tests"},
 	"golang.org/x/term":                        {"BSD-3", "is standard error a terminal"},
 	"golang.org/x/time":                        {"BSD-3", "rate limits"},
 	"pgregory.net/rapid":                       {"MPL-2.0", "property tests"},

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"bytes"
 	"reflect"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestReadAccount_TakesTheHeadersWord(t *testing.T) {
 				if err != nil || string(sku) != "A" {
 					t.Fatalf("key %q: %q, %v", o.Key, sku, err)
 				}
-				chunks[n] = o.Value
+				chunks[n] = bytes.Clone(o.Value)
 			}
 		})
 		if err := task.Committed(int64(i), time.Now()); err != nil {
