@@ -25,7 +25,7 @@ func TestReconciler_ARevisionWithTheSameNumberIsDeliveredAgain(t *testing.T) {
 		w.settled()
 		w.stock("A=5", func(a *topics.Availability) { a.Trigger = topics.TriggerManual })
 		w.settled()
-		w.pass(time.Hour)
+		w.pass(5 * time.Minute)
 		var got []topics.SyncCause
 		for _, l := range w.logOf("s", "A") {
 			got = append(got, l.Trigger)
@@ -226,7 +226,7 @@ func TestReconciler_AResyncAskedForInFlightIsCarriedOutAfter(t *testing.T) {
 		slow.Release()
 		w.eventually("second request", func() error { return want(w.attempts("s", "A"), 2) })
 		w.settled()
-		w.pass(time.Hour)
+		w.pass(5 * time.Minute)
 		log := w.logOf("s", "A")
 		if len(log) != 2 || log[1].Trigger != topics.SyncResync {
 			t.Errorf("got %d records %+v, want a delivery and a resync", len(log), log)
@@ -268,7 +268,7 @@ func TestReconciler_ResyncsOnRequest(t *testing.T) {
 		w.eventually("all", func() error {
 			return want(w.attempts("s", "A")*1000+w.attempts("s", "B")*100+w.attempts("t", "A")*10+w.attempts("t", "B"), 5332)
 		})
-		w.pass(time.Hour)
+		w.pass(5 * time.Minute)
 		w.settled()
 		if got := w.mark(); got > 12 {
 			t.Errorf("got %d requests, want each request for resync carried out once", got)

@@ -338,13 +338,14 @@ func (i *instance) again(change ...func(c *sinks.Config)) *instance {
 	return &next
 }
 
-// crash cuts the instance off from everybody, as kill -9 does.
+// crash cuts the instance off from everybody, as kill -9 does; what it does then nobody sees.
 func (i *instance) crash() {
 	i.w.mu.Lock()
 	i.w.crashed = true
 	i.w.mu.Unlock()
 	i.net.cut()
 	i.wire.Cut()
+	i.cancel()
 }
 
 // network is the way of one instance to the shops.
