@@ -136,6 +136,7 @@ func TestTail_ATableThatFellBehindTheLogIsReadAnew(t *testing.T) {
 			t.Error("it goes on, although records are gone that it never saw")
 		}
 		two.net.cut() // its error is no surprise
+		w.crashed = true
 		one.again()
 		w.settled()
 	})

@@ -79,7 +79,7 @@ func TestReadAccount_TakesTheHeadersWord(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got.Snapshot, want)
 	}
 	list[0].Value = list[0].Value[:20]
-	if _, err := state.ReadAccount("A", list); err == nil || !strings.Contains(err.Error(), `sku "A" chunk 1`) {
+	if _, err := state.ReadAccount("A", list); err == nil || !strings.Contains(err.Error(), `sku "A": chunk 1`) {
 		t.Errorf("got %v", err)
 	}
 	for _, key := range []string{"", "t", "sA\x00", "xA\x00\x00\x00\x00\x01"} {
