@@ -473,7 +473,7 @@ func TestLoad_InterruptedSaysHowFarItCame(t *testing.T) {
 func TestLoad_InterruptedWhileItWaitsForInput(t *testing.T) {
 	cfg := withTopics(t, testenv.StartKfake(t))
 	in, typed := io.Pipe()
-	defer typed.Close()
+	defer typed.Close() //nolint:errcheck // a pipe in memory cannot fail
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan result)
@@ -497,8 +497,17 @@ func TestStall_IsSaidOnceForEachTimeNothingMoves(t *testing.T) {
 		acknowledged, waiting int64
 		want                  bool
 	}{
-		{0, 0, 0, false}, {60, 0, 0, false}, {61, 0, 5, false}, {69, 0, 5, false}, {70, 0, 5, true}, {90, 0, 5, false},
-		{91, 1, 5, false}, {100, 1, 5, false}, {101, 1, 9, true}, {102, 1, 0, false}, {200, 1, 0, false},
+		{0, 0, 0, false},
+		{60, 0, 0, false},
+		{61, 0, 5, false},
+		{69, 0, 5, false},
+		{70, 0, 5, true},
+		{90, 0, 5, false},
+		{91, 1, 5, false},
+		{100, 1, 5, false},
+		{101, 1, 9, true},
+		{102, 1, 0, false},
+		{200, 1, 0, false},
 	} {
 		if got := s.Begins(begin.Add(time.Duration(step.second)*time.Second), step.acknowledged, step.waiting); got != step.want {
 			t.Errorf("after %d s: %t, want %t", step.second, got, step.want)

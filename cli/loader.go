@@ -175,7 +175,7 @@ func (l *loader) readFile(ctx, sending context.Context, file string) (err error)
 	in, name := l.Stdin, "stdin"
 	if file == standardInput {
 		waiting := interruptible(ctx, in)
-		defer waiting.Close() //nolint:errcheck // it is only read
+		defer waiting.Close()
 		in = waiting
 	} else {
 		f, err := os.Open(file)

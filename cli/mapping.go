@@ -186,14 +186,14 @@ func (m *mapping) mayTouch(has func(column string) bool) bool {
 	if kind.template == nil {
 		return has(kind.column)
 	}
-	text := ""
+	var text strings.Builder
 	for _, f := range kind.template {
 		if f.column != "" {
 			return true
 		}
-		text += f.literal
+		text.WriteString(f.literal)
 	}
-	return text == topics.KindTouch.String()
+	return text.String() == topics.KindTouch.String()
 }
 
 // listed joins the names of columns; of very many or very long ones the first.

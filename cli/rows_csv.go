@@ -75,13 +75,12 @@ func (c *csvRows) header() []string { return c.names }
 func (c *csvRows) next() (*row, error) {
 	for {
 		end, err := c.lineEnd(0)
-		if errors.Is(err, errRowLong) {
-			return c.skipLine()
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errRowLong):
+			return c.skipLine(), nil
+		case err != nil:
 			return nil, err
-		}
-		if len(trimLineEnd(c.buf[c.at:c.at+end])) > 0 {
+		case len(trimLineEnd(c.buf[c.at:c.at+end])) > 0:
 			return c.take(end)
 		}
 		c.at += end
@@ -103,7 +102,7 @@ func (c *csvRows) take(first int) (*row, error) {
 		}
 		end, lines = first, 1
 		c.text, c.ends = c.text[:0], c.ends[:0]
-		for _, cell := range bytes.Split(trimLineEnd(c.buf[c.at:c.at+end]), c.delimiter) {
+		for cell := range bytes.SplitSeq(trimLineEnd(c.buf[c.at:c.at+end]), c.delimiter) {
 			c.text = append(c.text, cell...)
 			c.ends = append(c.ends, len(c.text))
 		}
@@ -223,7 +222,7 @@ func (c *csvRows) fill() {
 }
 
 // skipLine passes over a line beyond the limit, and returns it as a bad row without cells.
-func (c *csvRows) skipLine() (*row, error) {
+func (c *csvRows) skipLine() *row {
 	for {
 		if i := bytes.IndexByte(c.buf[c.at:], '\n'); i >= 0 {
 			c.at += i + 1
@@ -237,7 +236,7 @@ func (c *csvRows) skipLine() (*row, error) {
 	}
 	c.line++
 	c.row = row{line: c.line, names: c.names, cells: c.row.cells[:0], bad: errRowLong}
-	return &c.row, nil
+	return &c.row
 }
 
 // trimLineEnd returns a line without the line end of Unix or DOS.
