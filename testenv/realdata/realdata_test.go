@@ -92,6 +92,7 @@ func TestRealData_SummaryEqualsARefoldBySQL(t *testing.T) {
 		s.folded(ctx, t, counters{Consumed: all + once, Applied: all, Duplicate: once})
 		t.Logf("the processor was done %s after the last load", time.Since(begin).Round(time.Millisecond))
 		s.compare(t)
+		s.audited(t)
 	})
 }
 
@@ -246,6 +247,21 @@ func (s *installation) check(t *testing.T, summary string) (string, error) {
 		t.Fatal(err)
 	}
 	return dataset(t, "check", file)
+}
+
+// audited lets stocksync check itself: every number against the lines and the inputs.
+func (s *installation) audited(t *testing.T) {
+	t.Helper()
+	begin := time.Now()
+	got := decode[struct {
+		Inputs      int64 `json:"inputs"`
+		OrderLines  int64 `json:"order_lines"`
+		Differences int64 `json:"differences_total"`
+	}](t, s.done(t, s.start(t, "audit", "--json")))
+	if got.Differences != 0 || got.OrderLines != s.rows["transactions"] || got.Inputs < got.OrderLines {
+		t.Errorf("the audit says %+v, want %d order lines and no difference", got, s.rows["transactions"])
+	}
+	t.Logf("audit: %d input records in %s", got.Inputs, time.Since(begin).Round(time.Millisecond))
 }
 
 // decode reads the JSON that a command printed.
