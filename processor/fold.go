@@ -164,7 +164,8 @@ func (l *lane) fetchError(topic string, partition int32, err error) error {
 		l.halt(t, fmt.Errorf("%w: %s: %w", errInputLost, topic, err))
 		return nil
 	case errors.As(err, &large) && input != state.InputCommands:
-		l.halt(t, fmt.Errorf("%w: %s, from offset %d on; go on at %d", errBatchTooLarge, topic, large.Offset, large.NextOffset))
+		l.halt(t, fmt.Errorf("%w: %s, from offset %d on; go on at %d",
+			errBatchTooLarge, topic, large.Offset, large.NextOffset))
 		return nil
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
 		l.halt(t, fmt.Errorf("%s: %w: %w", topic, errRecreated, err))

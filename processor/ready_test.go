@@ -28,7 +28,7 @@ func unready(t *testing.T, p *processor.Processor, says string) {
 	t.Helper()
 	until(t, func(context.Context) error {
 		if err := p.Ready(); err == nil || !strings.Contains(err.Error(), says) {
-			return fmt.Errorf("ready says %v, want %q", err, says)
+			return fmt.Errorf("ready says %q, want %q", fmt.Sprint(err), says)
 		}
 		return nil
 	})

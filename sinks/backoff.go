@@ -14,7 +14,10 @@ type backoff struct {
 }
 
 // after returns the wait after that many failures in a row, at least one.
-func (b backoff) after(failures int) time.Duration { return b.spread(failures, rand.Float64()) }
+func (b backoff) after(failures int) time.Duration { return b.spread(failures, chance()) }
+
+// chance returns a number from 0 to 1, for spreading.
+func chance() float64 { return rand.Float64() } //nolint:gosec // no secret
 
 // spread is after with its chance given, from 0 to 1: pairs that failed in one request take the same, so
 // that they come back in one.

@@ -48,7 +48,8 @@ func TestBackoff_SpreadsOverTheUpperHalf(t *testing.T) {
 // requests counts what a pacer lets through when asked all the time for a while.
 func requests(p interface {
 	Allow(now time.Time) (time.Duration, bool)
-}, from time.Time, d time.Duration) int {
+}, from time.Time, d time.Duration,
+) int {
 	n := 0
 	for now := from; now.Before(from.Add(d)); {
 		wait, ok := p.Allow(now)

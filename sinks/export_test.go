@@ -231,8 +231,12 @@ func ScanPairs(v *state.Views, stores []string, listed bool) (pairs []string, er
 			held bool
 			name string
 		}{
-			{r.av != nil, "av"}, {r.own != nil, "own"}, {r.all != nil, "all"}, {r.list != nil, "list"},
-			{r.status != nil, "status"}, {r.broken != nil, "broken"},
+			{r.av != nil, "av"},
+			{r.own != nil, "own"},
+			{r.all != nil, "all"},
+			{r.list != nil, "list"},
+			{r.status != nil, "status"},
+			{r.broken != nil, "broken"},
 		} {
 			if part.held {
 				text += " " + part.name

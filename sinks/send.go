@@ -2,7 +2,6 @@ package sinks
 
 import (
 	"context"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -58,7 +57,7 @@ func (r *reconciler) maySend(now time.Time) bool {
 
 // launch sends one request for some works of one group.
 func (r *reconciler) launch(ctx context.Context, works []*work, now time.Time) {
-	done := result{works: works, began: now, chance: rand.Float64()}
+	done := result{works: works, began: now, chance: chance()}
 	most := max(1, r.shop.traits.Batch)
 	for i, w := range works {
 		todo := w.todo()

@@ -398,8 +398,10 @@ func TestJudge_AsksAgainOnlyAfterAChange(t *testing.T) {
 		"a touch":                {manual, all, false},
 		"an event, same number":  {func(p *pair) { p.want(101, 10*qty) }, other, false},
 		"an event, other number": {func(p *pair) { p.want(101, 9*qty) }, slices.Concat(number, other), false},
-		"a raise": {func(p *pair) { p.want(101, 11*qty) },
-			slices.Concat(number, other, []sinks.Class{sinks.ClassRaiseOnly}), false},
+		"a raise": {
+			func(p *pair) { p.want(101, 11*qty) },
+			slices.Concat(number, other, []sinks.Class{sinks.ClassRaiseOnly}), false,
+		},
 		"listed: an event":       {func(p *pair) { p.want(101, 10*qty) }, nil, true},
 		"listed: other number":   {func(p *pair) { p.want(101, 9*qty) }, number, true},
 		"listed: another target": {func(p *pair) { p.targets("2") }, all, true},
