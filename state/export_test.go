@@ -233,3 +233,9 @@ func MergeTables(s *Store) error {
 
 // CacheItems returns how many items the task's cache holds.
 func CacheItems(t *Task) int { return len(t.cache.items) }
+
+// SplitKey is the comparer's Split.
+var SplitKey = splitKey
+
+// Pending returns how many writes are committed and not yet in Pebble, and their bytes.
+func Pending(t *Task) (n, bytes int) { return len(t.pending.list), t.pending.bytes }

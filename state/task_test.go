@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"stocksync/state"
+	"stocksync/topics"
 )
 
 // Ensure that whatever happens between the records, memory, disk, changelog and input agree: commits
@@ -59,4 +60,37 @@ func steps(t *rapid.T, r *rig) {
 		}
 	}
 	r.commit()
+}
+
+// Ensure that positions and counters move with what was passed: commands are not counted, and a control
+// record is no reason to commit.
+func TestTask_CountsWhatItPassed(t *testing.T) {
+	r := newShallowRig(t)
+	r.commit()
+	if r.task.Moved() {
+		t.Error("an empty overlay has moved")
+	}
+	r.task.Skip(state.InputOrders, 3)
+	if r.task.Moved() || r.task.Expects(state.InputOrders) != 4 {
+		t.Errorf("a control record: got moved %v, next %d", r.task.Moved(), r.task.Expects(state.InputOrders))
+	}
+	for n, o := range []state.Outcome{state.Applied, state.Duplicate, state.DeadLettered, state.Forwarded, state.Forwarded} {
+		r.task.Passed(state.InputMutations, int64(7+n), 3, topics.TimeOf(start)-topics.Time(n), o)
+	}
+	r.task.Passed(state.InputCommands, 20, 5, 1, state.Applied)
+	r.commit()
+	got, _ := r.task.Record()
+	want := state.TaskRecord{
+		Writer: "rig", Partitions: 1, Policy: r.policy, WalkEnded: true, Newest: topics.TimeOf(start),
+		Inputs:   [3]state.InputPosition{{Next: 12, LeaderEpoch: 3}, {Next: 4, LeaderEpoch: -1}, {Next: 21, LeaderEpoch: 5}},
+		Counters: state.Counters{Consumed: 5, Applied: 1, Duplicate: 1, DeadLettered: 1, Forwarded: 2},
+	}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	r.task.Passed(state.InputMutations, 99, 3, 0, state.Applied)
+	r.must(r.task.Rollback())
+	if r.task.Moved() || r.task.Expects(state.InputMutations) != 12 {
+		t.Errorf("after a rollback: got moved %v, next %d", r.task.Moved(), r.task.Expects(state.InputMutations))
+	}
 }
