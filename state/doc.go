@@ -26,7 +26,7 @@
 //	p 't'                  changelog value of the task record
 //	p 'd' day sku          empty: the SKU had an accepted event on that UTC day (4 bytes, big endian)
 //	p 'p' batch            position: next changelog offset, when last caught up; under the number of the
-//	                       newest batch (8 bytes, big endian) and, of the first one, under 0
+//	                       newest batch (8 bytes, big endian), and an empty mark under 0
 //	0xffffffff 'm'         stamp: cluster id, topic prefix and changelog topic id of the installation
 //
 // so that one range deletion drops a partition. p never reaches 0xffffffff.

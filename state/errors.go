@@ -9,7 +9,7 @@ var (
 	// ErrForeign reports that the state directory belongs to another installation.
 	ErrForeign = errors.New("state directory belongs to another installation")
 	// ErrDamaged reports files that are not what was written to them.
-	ErrDamaged = errors.New("state directory is damaged; delete it, the changelog rebuilds it")
+	ErrDamaged = errors.New("state directory is damaged; delete it, it is rebuilt from Kafka")
 )
 
 // Errors that stop a task.

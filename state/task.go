@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,8 +28,7 @@ type Task struct {
 	exists         bool // a task record is in the changelog
 	moved          bool // the overlay holds something
 	position       changelogPosition
-	batch          uint64 // of the newest batch in Pebble
-	begun          bool   // Pebble holds the partition's first batch
+	batches        batches // in Pebble; their marks hold the position
 
 	iter    *pebble.Iterator // of the overlay's reads; nil until the first
 	prefix  []byte           // reused by them
@@ -58,7 +58,10 @@ func (s *Store) OpenTask(ctx context.Context, partition int32, p Policy, now tim
 	if err != nil {
 		return nil, err
 	}
-	t := &Task{store: s, partition: partition, policy: p, names: newNames(), release: release}
+	t := &Task{
+		store: s, partition: partition, policy: p, names: newNames(), release: release,
+		batches: batches{prefix: positionMark(partition)},
+	}
 	t.kept.blocks, t.sent.blocks = &s.blocks, &s.blocks
 	t.cache.init()
 	if err := t.readStored(now); err != nil {
@@ -70,18 +73,25 @@ func (s *Store) OpenTask(ctx context.Context, partition int32, p Policy, now tim
 
 func (t *Task) readStored(now time.Time) error {
 	t.position.caughtUp = now.Unix() // what is restored from the start on is as fresh as the restore
-	stored, err := t.store.position(t.partition)
+	value, err := t.batches.read(t.store.db)
+	if errors.Is(err, errGap) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	if err != nil {
 		return fmt.Errorf("partition %d: %w", t.partition, err)
 	}
-	if stored.batch == 0 {
+	if value == nil {
 		return nil
 	}
-	t.batch = stored.batch
+	stored, err := readPosition(value)
+	if err != nil {
+		return fmt.Errorf("partition %d: %w", t.partition, err)
+	}
 	if stored.stale(now) {
+		t.batches.dropped()
 		return t.store.Drop(t.partition)
 	}
-	t.position, t.begun = stored.changelogPosition, true
+	t.position = stored
 	key := append(appendPartition(nil, t.partition), kindTask)
 	value, ok, err := t.store.get(key)
 	if err != nil || !ok {
@@ -145,7 +155,8 @@ func (t *Task) Restart(next int64) error {
 		}
 		t.pending.reset()
 		t.cache.init()
-		t.record, t.staged, t.exists, t.begun = TaskRecord{}, TaskRecord{}, false, false
+		t.batches.dropped()
+		t.record, t.staged, t.exists = TaskRecord{}, TaskRecord{}, false
 	}
 	t.position.next = next
 	return nil

@@ -31,7 +31,8 @@ type ViewRecord struct {
 //
 // Invariants:
 //
-//	V1: a record and the position behind it become durable together, so a crash loses a suffix of both
+//	V1: a record and the position behind it become durable together, so a crash loses a suffix of both;
+//	    a table that lost anything else, as damaged files may, is rebuilt
 //	V2: a key of availability never goes to a lower or equal revision, a key of sync-status never to
 //	    a lower owner generation, whatever the order in which partitions are read
 type View struct {
@@ -42,6 +43,7 @@ type View struct {
 
 	mu        sync.Mutex
 	positions map[int32]viewPosition
+	batches   batches
 }
 
 // viewPosition is how far a partition was followed, and since when it may have missed a deletion.
@@ -104,9 +106,13 @@ func (v *View) Apply(batch []ViewRecord, next map[int32]int64) (err error) {
 			return fmt.Errorf("write view %s: %w", v.base, err)
 		}
 	}
+	if err := v.batches.mark(b, nil); err != nil {
+		return fmt.Errorf("write view %s: %w", v.base, err)
+	}
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("write view %s: %w", v.base, err)
 	}
+	v.batches.committed()
 	maps.Copy(v.positions, moved)
 	return nil
 }
@@ -214,5 +220,6 @@ func (v *View) Drop() error {
 		return fmt.Errorf("drop view %s: %w", v.base, err)
 	}
 	clear(v.positions)
+	v.batches.dropped()
 	return v.writeTopicID()
 }

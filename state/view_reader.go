@@ -11,12 +11,14 @@ import (
 
 // The keys of a views directory. Tables do not mix, so that one range deletion drops one.
 //
+//	't' table 'b' batch      mark of a batch, as in batches.go
 //	't' table 'i'            topic id that the table was read from
 //	't' table 'p' partition  position: next offset, when last caught up (partition: 4 bytes, big endian)
 //	't' table 'r' key        record: partition, rank, value
 //	'm'                      stamp of the installation
 const (
 	viewSpace    = 't'
+	viewBatch    = 'b'
 	viewTopicID  = 'i'
 	viewPos      = 'p'
 	viewRecord   = 'r'

@@ -62,8 +62,8 @@ func viewID(base string) byte {
 }
 
 // OpenViews opens or creates the tables in a directory and holds it until Close. ErrInUse: another
-// process has it. ErrForeign: its stamp is another installation's. A table that is stale, or was read
-// from a topic with another id, is empty afterwards.
+// process has it. ErrForeign: its stamp is another installation's. A table that is stale, lacks writes
+// in its midst, or was read from a topic with another id, is empty afterwards.
 func OpenViews(c ViewsConfig) (*Views, error) {
 	if c.FS == nil {
 		c.FS = vfs.Default
@@ -103,6 +103,7 @@ func (v *Views) open(c ViewsConfig) error {
 		view := &View{
 			ViewReader: ViewReader{base: base, id: id, from: v.db},
 			db:         v.db, now: c.Now, topicID: topicID, positions: map[int32]viewPosition{},
+			batches: batches{prefix: []byte{viewSpace, id, viewBatch}},
 		}
 		if err := view.load(); err != nil {
 			return err
@@ -190,10 +191,26 @@ func (v *View) load() error {
 	if err != nil {
 		return err
 	}
-	if stale || !same {
+	whole, err := v.whole()
+	if err != nil {
+		return err
+	}
+	if stale || !same || !whole {
 		return v.Drop()
 	}
 	return nil
+}
+
+// whole tells whether no batch of the table is missing before its newest one.
+func (v *View) whole() (bool, error) {
+	_, err := v.batches.read(v.db)
+	switch {
+	case errors.Is(err, errGap):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read view %s: %w", v.base, err)
+	}
+	return v.batches.begun || len(v.positions) == 0, nil
 }
 
 // sameTopic tells whether the table was read from the topic that is there now.

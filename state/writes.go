@@ -152,31 +152,19 @@ func (t *Task) flush() error {
 			return fmt.Errorf("write state: %w", err)
 		}
 	}
-	if err := t.writePosition(b); err != nil {
+	if err := t.batches.mark(b, t.position.append(nil)); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
-	t.batch, t.begun = t.batch+1, true
+	t.batches.committed()
 	t.pending.reset()
 	if len(t.staging) == 0 {
 		t.kept.recycle()
 	}
 	t.cache.flushedAll()
 	return nil
-}
-
-// writePosition puts the position into a batch, as position.go tells.
-func (t *Task) writePosition(b *pebble.Batch) error {
-	value := t.position.append(nil)
-	if err := b.Set(positionKey(t.partition, t.batch+1), value, nil); err != nil {
-		return err
-	}
-	if t.begun {
-		return b.Delete(positionKey(t.partition, t.batch), nil)
-	}
-	return b.Set(positionKey(t.partition, 0), value, nil)
 }
 
 // read loads a SKU from Pebble; nil when it is not there. Everything committed is in Pebble or in
