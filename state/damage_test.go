@@ -7,10 +7,12 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"stocksync/state"
+	"stocksync/topics"
 )
 
 // files are the contents of a directory by name.
@@ -170,18 +172,60 @@ func TestStore_TellsWritesMissingInTheMidst(t *testing.T) {
 	commit("e", "hot")
 	r.close()
 	forgetful := readFiles(t, r.fs, "state")
-	for name, data := range early {
-		switch {
-		case strings.HasPrefix(name, "MANIFEST-"):
-			if !bytes.HasPrefix(forgetful[name], data) || len(forgetful[name]) == len(data) {
-				t.Fatal("the MANIFEST did not grow by the flush")
-			}
-			forgetful[name] = data
-		case strings.HasSuffix(name, ".log"): // of what was flushed; its space is used again some day
-			delete(forgetful, name)
-		}
-	}
+	forgetful.forget(t, early)
 	if err := r.look(t, forgetful.disk(t, "", nil)); !errors.Is(err, state.ErrDamaged) {
 		t.Errorf("got error %v, want ErrDamaged", err)
 	}
+}
+
+// forget makes the database forget what it flushed after an earlier moment, but not its newest log.
+func (f files) forget(t *testing.T, early files) {
+	t.Helper()
+	for name, data := range early {
+		switch {
+		case strings.HasPrefix(name, "MANIFEST-"):
+			if !bytes.HasPrefix(f[name], data) || len(f[name]) == len(data) {
+				t.Fatal("the MANIFEST did not grow by the flush")
+			}
+			f[name] = data
+		case strings.HasSuffix(name, ".log"): // of what was flushed; its space is used again some day
+			delete(f, name)
+		case strings.HasSuffix(name, ".sst"): // where a merge has replaced it already
+			f[name] = data
+		}
+	}
+}
+
+func TestView_V1_ATableThatLacksWritesInTheMidstIsRebuilt(t *testing.T) {
+	fs, clock := memFS(), &viewClock{time.Unix(1e9, 0)}
+	inState := func(c *state.ViewsConfig) { c.Dir = "state" }
+	views := openViews(t, fs, clock, inState)
+	v, whole := views.View(topics.Stores), views.View(topics.SyncStatusTopic)
+	apply(t, v, map[int32]int64{0: 1}, record(0, 0, "a", "1"))
+	apply(t, whole, map[int32]int64{0: 5}, record(0, 0, "s", "5"))
+	if err := state.MergeViews(views); err != nil {
+		t.Fatal(err)
+	}
+	early := readFiles(t, fs, "state")
+	apply(t, v, map[int32]int64{0: 2}, record(0, 0, "a", "2"))
+	if err := state.FlushViews(views); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, v, map[int32]int64{0: 3}, record(0, 0, "b", "3"))
+	if err := views.Close(); err != nil {
+		t.Fatal(err)
+	}
+	forgetful := readFiles(t, fs, "state")
+	forgetful.forget(t, early)
+
+	views = openViews(t, forgetful.disk(t, "", nil), clock, inState)
+	defer views.Close()
+	v, whole = views.View(topics.Stores), views.View(topics.SyncStatusTopic)
+	if got := contents(t, &v.ViewReader, ""); len(got) > 0 || len(v.Positions()) > 0 {
+		t.Errorf("got %v at %v, want nothing: it lacks the second batch", got, v.Positions())
+	}
+	if got := contents(t, &whole.ViewReader, ""); len(got) != 1 {
+		t.Errorf("got %v, want the table that nothing is missing of", got)
+	}
+	apply(t, v, map[int32]int64{0: 3}, record(0, 0, "a", "2"), record(0, 0, "b", "3"))
 }

@@ -224,12 +224,20 @@ var OpenLogged = open
 func FlushTables(s *Store) error { return s.db.Flush() }
 
 // MergeTables writes what the database holds in memory into tables, and merges them.
-func MergeTables(s *Store) error {
-	if err := s.db.Flush(); err != nil {
+func MergeTables(s *Store) error { return mergeTables(s.db) }
+
+func mergeTables(db *pebble.DB) error {
+	if err := db.Flush(); err != nil {
 		return err
 	}
-	return s.db.Compact(context.Background(), []byte{0}, bytes.Repeat([]byte{0xff}, 8), false)
+	return db.Compact(context.Background(), []byte{0}, bytes.Repeat([]byte{0xff}, 8), false)
 }
+
+// FlushViews and MergeViews are the same for views.
+func FlushViews(v *Views) error { return v.db.Flush() }
+
+// MergeViews is like MergeTables.
+func MergeViews(v *Views) error { return mergeTables(v.db) }
 
 // CacheItems returns how many items the task's cache holds.
 func CacheItems(t *Task) int { return len(t.cache.items) }
