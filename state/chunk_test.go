@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"stocksync/state"
 	"stocksync/topics"
 )
@@ -89,6 +91,22 @@ func TestChunk_AChangedEntryMovesToTheOpenOne(t *testing.T) {
 	s := r.snapshots()[0]
 	if s.Actual != 5*topics.One || len(s.Lines) != 5 || s.Chunks != 2 {
 		t.Errorf("got %+v, want five lines of one unit in two chunks", s)
+	}
+}
+
+func TestChunk_VersionsThatWereReplacedTakeNoMemory(t *testing.T) {
+	r := newShallowRig(t)
+	r.commitLines("a", "O", "b", "P", "c")
+	before := state.CacheUsed(r.task)
+	for range 500 {
+		r.commitLines("b", "O")
+	}
+	if after := state.CacheUsed(r.task); after > before+6<<10 {
+		t.Errorf("the SKU takes %d bytes after 1000 changes of two entries, %d before", after, before)
+	}
+	held, _ := state.Held(r.task, "A")
+	if logged := r.snapshots()[0]; !cmp.Equal(held.Lines, logged.Lines) || !cmp.Equal(held.Orders, logged.Orders) {
+		t.Errorf("in memory -, in the changelog +\n%s", cmp.Diff(held, logged))
 	}
 }
 
