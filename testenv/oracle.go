@@ -20,7 +20,7 @@ type RefoldConfig struct {
 	Partitions []int32
 	// Refused are the records that the processor refused for a reason which the input alone does not
 	// decide: overflow and sku_too_wide depend on how the two topics interleaved, too_late on what had
-	// been collapsed. The oracle takes these at their word; Check asks whether they are plausible.
+	// been collapsed: a repeat of that, too, which would be a duplicate otherwise. The oracle takes these at their word; Check asks whether they are plausible.
 	// They are named by their first place.
 	Refused map[Place]topics.Reason
 }
@@ -117,10 +117,16 @@ type TruthItem struct {
 	FirstMutation, FirstOrder                      topics.Time
 	LastMutationAt, LastOrderAt, LastCountAt, AsOf topics.Time
 
-	used  map[string]bool // warehouses
-	gone  map[string]bool // order lines that were collapsed
-	from  map[string]bool // stores
-	gross uint64          // sum of |qty| over everything that named the SKU: whether it may overflow
+	used  map[string]bool            // warehouses
+	gone  map[string]topics.Quantity // order lines that were collapsed, and what was delivered on them since
+	from  map[string]bool            // stores
+	gross uint64                     // sum of |qty| over everything that named the SKU: whether it may overflow
+
+	// The horizon, as Collapse learned it: ledger lines that are held no longer, and the newest of them; the
+	// newest of the times that order lines which went raised it to.
+	past         map[string]bool
+	lineHorizon  *TruthLine
+	orderHorizon topics.Time
 }
 
 // TruthLine is the held version of a ledger line.

@@ -46,6 +46,9 @@ func (f *refolder) judgeMutation(j *Judged, m *topics.Mutation) {
 		it.Touches++
 		return
 	}
+	if f.tooLate(j) {
+		return
+	}
 	held := it.Lines[m.LineID]
 	same := held != nil && m.Version == held.Version && sameMutation(m, &held.Mutation)
 	if same || held != nil && m.Version < held.Version {
@@ -76,6 +79,9 @@ func (f *refolder) judgeOrder(j *Judged, o *topics.Order) {
 	it := f.item(o.SKU)
 	it.gross = addMagnitude(it.gross, o.OrderedQty)
 	j.SKU, j.ID, j.Ref, j.Trigger = o.SKU, o.OrderLineID, o.OrderID, topics.TriggerEvent
+	if f.tooLate(j) {
+		return
+	}
 	held := it.Orders[o.OrderLineID]
 	same := held != nil && o.Version == held.Version && sameOrder(o, &held.Order)
 	if same || held != nil && o.Version < held.Version {
@@ -99,6 +105,17 @@ func (f *refolder) judgeOrder(j *Judged, o *topics.Order) {
 	it.used[o.Warehouse] = true
 	it.FirstOrder = first(it.FirstOrder, at)
 	it.LastOrderAt = max(it.LastOrderAt, at)
+}
+
+// tooLate tells whether the processor refused a record as too late, and gives the verdict. It looks before
+// anything else: what it has collapsed it cannot compare.
+func (f *refolder) tooLate(j *Judged) bool {
+	why := f.cfg.Refused[firstPlace(f.cfg.Prefix, j.Record)]
+	if why != topics.ReasonTooLate {
+		return false
+	}
+	j.die(why)
+	return true
 }
 
 // item returns the SKU's item; an item that nothing is applied to is not part of the truth.

@@ -16,10 +16,11 @@ func (it *TruthItem) workOut(policy state.Policy) {
 	it.Warehouses, it.Actual, it.Reserved = nil, 0, 0
 	for id, o := range it.Orders {
 		o.Contribution = contribution(o, policy)
-		if it.gone[id] {
-			o.Contribution = 0
+		delivered := o.Delivered
+		if late, gone := it.gone[id]; gone {
+			o.Contribution, delivered = 0, delivered-late
 		}
-		o.Taken = min(max(o.Contribution+o.Delivered, 0), o.OrderedQty)
+		o.Taken = min(max(o.Contribution+delivered, 0), o.OrderedQty)
 	}
 	lines := map[string][]*TruthLine{}
 	for _, l := range it.Lines {
@@ -163,17 +164,4 @@ func (t *Truth) nameBytes(sku string) int {
 		}
 	}
 	return n
-}
-
-// collapse takes the changelog's word for order lines that it no longer holds: they were over when they
-// went, so they reserve nothing, whatever comes back against them later.
-func (it *TruthItem) collapse(held *state.Snapshot, policy state.Policy) {
-	it.gone = map[string]bool{}
-	for id := range it.Orders {
-		it.gone[id] = true
-	}
-	for _, o := range held.Orders {
-		delete(it.gone, o.ID)
-	}
-	it.workOut(policy)
 }
