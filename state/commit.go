@@ -11,7 +11,7 @@ import (
 // Output is one record that the overlay's transaction must produce to the task's partition.
 type Output struct {
 	Kind        OutputKind
-	Key, Value  []byte // not to be changed, and valid until Committed or Rollback
+	Key, Value  []byte // not to be changed, valid until Committed or Rollback; a nil Value is a tombstone
 	Revision    []byte // header of availability records
 	Traceparent []byte // header of availability records, when the newest cause had one
 }
@@ -25,22 +25,32 @@ const (
 	ToAvailability
 )
 
-// Prepare hands out the records of the overlay's transaction: per touched SKU its chunks and its
-// availability record, and the task record last. It is called once for each overlay; Committed or
-// Rollback must follow.
+// Prepare hands out the records of the overlay's transaction: per touched SKU its chunks, the tombstones
+// of those that die, and its availability record, and the task record last. It is called once for each
+// overlay; Committed or Rollback must follow.
 func (t *Task) Prepare(now time.Time, emit func(Output)) {
 	t.staging = t.staging[:0]
 	at := topics.TimeOf(now)
 	for _, it := range t.dirty {
-		it.revise(now.UnixMilli())
+		if it.touched.emits {
+			it.revise(now.UnixMilli())
+		}
 		it.writeChunks(&t.kept, func(chunk uint32, value []byte) {
-			key := appendChunkKey(appendPartition(t.kept.free(), t.partition), it.sku, chunk)
-			t.stage(write{t.kept.cut(key), value, it, chunk}, emit)
+			t.stage(write{t.chunkKey(it, chunk), value, it, chunk}, emit)
 		})
-		emit(t.availability(it, at))
+		for dead := it.touched.deadFrom; dead != 0 && dead < it.firstLive; dead++ {
+			t.stage(write{key: t.chunkKey(it, dead)}, emit)
+		}
+		if it.touched.emits {
+			emit(t.availability(it, at))
+		}
 	}
 	key := t.kept.cut(append(appendPartition(t.kept.free(), t.partition), kindTask))
 	t.stage(write{key: key, value: t.kept.cut(t.staged.Append(t.kept.free()))}, emit)
+}
+
+func (t *Task) chunkKey(it *item, chunk uint32) []byte {
+	return t.kept.cut(appendChunkKey(appendPartition(t.kept.free(), t.partition), it.sku, chunk))
 }
 
 // stage notes a changelog record for Pebble; its key there is the changelog's after the partition.

@@ -16,6 +16,16 @@
 //	F5 available:    Available = max(0, Actual - Reserved)
 //	F6 revision:     each availability record of a SKU has a higher revision than the one before
 //
+// # The horizon
+//
+// What has not changed for a long time is collapsed, so that a SKU does not grow with its history:
+//
+//	C1 unseen:    a collapse changes no total, no store's numbers and no warehouse
+//	C2 neutral:   what is folded later comes to what it would have come to, or is refused as too late
+//	C3 bounded:   no frontier lies on or after the day that the collapse was given, so that nothing
+//	              younger is ever too late
+//	C4 restored:  what a restore makes of the changelog is what the collapse left in memory
+//
 // # The store
 //
 // Pebble is a cache of the committed changelog: it may be behind, never ahead. Every batch holds
@@ -24,7 +34,8 @@
 //
 //	p 's' sku 0x00 chunk   changelog value of one chunk of one SKU (p, chunk: 4 bytes, big endian)
 //	p 't'                  changelog value of the task record
-//	p 'd' day sku          empty: the SKU had an accepted event on that UTC day (4 bytes, big endian)
+//	p 'd' day sku          empty: the SKU had an accepted event on that UTC day (4 bytes, big endian);
+//	                       a day goes when the nightly run has collapsed what was old on it
 //	p 'p' batch            position: next changelog offset, when last caught up; under the number of the
 //	                       newest batch (8 bytes, big endian), and an empty mark under 0
 //	0xffffffff 'm'         stamp: cluster id, topic prefix and changelog topic id of the installation

@@ -12,7 +12,8 @@ import (
 //	             seq; arrival day; order_line_id, reason, voucher_no where flagged
 //	order line:  1, status << 1, then the flags below; id; arrival day; where arrived: version;
 //	             warehouse; ordered_qty; ordered_at; order_id; store where flagged;
-//	             where flagged: delivered and returned of collapsed lines
+//	             where flagged: delivered and returned of collapsed lines; where flagged, of one that
+//	             has not arrived: the newest of their times
 //
 // Warehouses and stores are indices into the header's lists, which only grow; nothing else in an entry
 // depends on the header, so that it may move from chunk to chunk as it is.
@@ -28,6 +29,7 @@ const (
 	orderArrived   = 1 << 4
 	orderStore     = 1 << 5
 	orderCollapsed = 1 << 6
+	orderNewest    = 1 << 7
 )
 
 func appendLine(b []byte, l *line) []byte {
@@ -76,6 +78,9 @@ func appendOrder(b []byte, o *orderLine) []byte {
 	}
 	if o.collapsed != (deliveries{}) {
 		tag |= orderCollapsed
+		if !o.arrived && !o.orderedAt.IsZero() {
+			tag |= orderNewest
+		}
 	}
 	b = appendString(append(b, tag), o.id)
 	b = appendDay(b, o.changed)
@@ -91,6 +96,9 @@ func appendOrder(b []byte, o *orderLine) []byte {
 	}
 	if o.collapsed != (deliveries{}) {
 		b = appendQuantity(appendQuantity(b, o.collapsed.delivered), o.collapsed.returned)
+	}
+	if tag&orderNewest != 0 {
+		b = appendMoment(b, o.orderedAt)
 	}
 	return b
 }
@@ -146,5 +154,11 @@ func (c *cursor) readOrder(tag byte, o *orderLine) {
 	}
 	if tag&orderCollapsed != 0 {
 		o.collapsed = deliveries{c.quantity(), c.quantity()}
+	}
+	if tag&orderNewest != 0 {
+		if o.arrived || tag&orderCollapsed == 0 {
+			c.fail()
+		}
+		o.orderedAt = c.moment()
 	}
 }

@@ -208,10 +208,8 @@ func (it *item) applyOrder(m *topics.Order, now topics.Time) (Outcome, *topics.R
 	if arrived && m.Version == old.version && known && old.sameContent(&next) {
 		return Duplicate, nil
 	}
-	if !held && !it.orderFrontier.IsZero() && m.OrderedAt <= it.orderFrontier {
-		return DeadLettered, &topics.Reject{Reason: topics.ReasonTooLate, Message: fmt.Sprintf(
-			"ordered_at: %s is at or before the order horizon of %q, %s", m.OrderedAt.Append(nil), it.sku,
-			it.orderFrontier.Append(nil))}
+	if r := it.orderTooLate(m, old); r != nil {
+		return DeadLettered, r
 	}
 	if arrived && m.Version == old.version {
 		return DeadLettered, conflict("order_line_id", m.OrderLineID, m.Version)
@@ -220,6 +218,19 @@ func (it *item) applyOrder(m *topics.Order, now topics.Time) (Outcome, *topics.R
 	wide := it.widenForOrder(m, &next)
 	fresh := (!arrived || old.status == topics.OrderDraft) && m.Status != topics.OrderDraft
 	return it.putOrder(m, old, &next, hash, fresh, before, wide)
+}
+
+// orderTooLate refuses an order line at or before the frontier that is not held: old is nil, or one that
+// has not arrived. Such a one counts as held if something was shipped on it: then the order is late, and
+// was never counted. What came back alone tells of an order line that may have been collapsed.
+func (it *item) orderTooLate(m *topics.Order, old *orderLine) *topics.Reject {
+	held := old != nil && (old.arrived || old.shipped())
+	if held || it.orderFrontier.IsZero() || m.OrderedAt > it.orderFrontier {
+		return nil
+	}
+	return &topics.Reject{Reason: topics.ReasonTooLate, Message: fmt.Sprintf(
+		"ordered_at: %s is at or before the order horizon of %q, %s", m.OrderedAt.Append(nil), it.sku,
+		it.orderFrontier.Append(nil))}
 }
 
 // widenForOrder makes room for the warehouse and the store of an order line, and says when there was

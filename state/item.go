@@ -83,12 +83,14 @@ type storeRevision struct {
 // touched is what one commit has done to an item.
 type touched struct {
 	dirty       bool
+	emits       bool    // an availability record goes with it; a collapse alone makes none
 	before      []stock // of the warehouses when the commit began
 	trigger     topics.Trigger
 	causes      []topics.Cause // at most maxCauses, newest last
 	causesTotal int
 	traceparent []byte
 	days        []int32 // UTC days that the index lacks this SKU under
+	deadFrom    uint32  // chunks from here to firstLive die with this commit; 0 = none
 }
 
 const maxCauses = 4
@@ -212,6 +214,7 @@ func (w *warehouse) storeStock(store int32) *storeStock {
 // cause notes what led to the record that this commit emits.
 func (it *item) cause(trigger topics.Trigger, c topics.Cause, traceparent []byte) {
 	t := it.touched
+	t.emits = true
 	t.trigger = max(t.trigger, trigger)
 	t.causesTotal++
 	if len(t.causes) == maxCauses {

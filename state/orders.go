@@ -9,7 +9,7 @@ type orderLine struct {
 
 	version             int64
 	ordered             topics.Quantity
-	orderedAt           topics.Time
+	orderedAt           topics.Time     // of one that has not arrived: the newest of its collapsed lines
 	delivered, returned topics.Quantity // over the held lines that name it, and the collapsed
 	collapsed           deliveries      // the collapsed lines' share
 	warehouse           int32
@@ -26,6 +26,9 @@ type orderLine struct {
 type deliveries struct{ delivered, returned topics.Quantity }
 
 func (o *orderLine) key() string { return o.id }
+
+// shipped tells whether something went out on the order line that did not come back.
+func (o *orderLine) shipped() bool { return o.delivered > -o.returned }
 
 // reserved is the order line's contribution to Reserved (F4).
 func (o *orderLine) reserved(p Policy) topics.Quantity {

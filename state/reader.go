@@ -168,9 +168,10 @@ func (l *line) show(warehouse string) Line {
 func (it *item) showOrder(o *orderLine) OrderLine {
 	shown := OrderLine{
 		ID: o.id, Version: o.version, Arrived: o.arrived, Status: o.status, OrderedQty: o.ordered,
-		OrderedAt: o.orderedAt, OrderID: o.orderID, Delivered: o.delivered, Returned: o.returned, ChangedDay: o.changed,
+		OrderID: o.orderID, Delivered: o.delivered, Returned: o.returned, ChangedDay: o.changed,
 	}
 	if o.arrived {
+		shown.OrderedAt = o.orderedAt
 		shown.Warehouse = it.warehouses[o.warehouse].name
 		shown.Reserved, shown.Taken = o.reserved(it.policy), o.taken(it.policy)
 	}

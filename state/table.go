@@ -56,3 +56,23 @@ func (t *table[E]) removeLast() {
 	}
 	t.list = t.list[:n]
 }
+
+// remove takes out every entry that gone names.
+func (t *table[E]) remove(gone func(E) bool) {
+	kept := t.list[:0]
+	for i, e := range t.list {
+		switch {
+		case gone(e):
+			delete(t.byID, e.key())
+			continue
+		case t.byID == nil:
+			t.hashes[len(kept)] = t.hashes[i]
+		}
+		kept = append(kept, e)
+	}
+	clear(t.list[len(kept):])
+	t.list = kept
+	if t.byID == nil {
+		t.hashes = t.hashes[:len(kept)]
+	}
+}
