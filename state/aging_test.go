@@ -118,18 +118,28 @@ func (a *aging) fold(e testenv.Event) string {
 // returns what became of each, applied left out.
 func (a *aging) do(lines ...string) string {
 	a.t.Helper()
-	all, err := testenv.ParseScenarios("== aging\n" + strings.Join(lines, "\n"))
-	if err != nil {
-		a.t.Fatal(err)
-	}
 	var outcomes []string
-	for _, in := range all[0].Inputs {
-		if outcome := a.fold(in.Event()); outcome != state.Applied.String() {
+	for _, e := range scenario(a.t, lines...) {
+		if outcome := a.fold(e); outcome != state.Applied.String() {
 			outcomes = append(outcomes, outcome)
 		}
 	}
 	a.commit()
 	return strings.Join(outcomes, " ")
+}
+
+// scenario reads events in the words of the scenarios.
+func scenario(tb testing.TB, lines ...string) []testenv.Event {
+	tb.Helper()
+	all, err := testenv.ParseScenarios("== aging\n" + strings.Join(lines, "\n"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var events []testenv.Event
+	for _, in := range all[0].Inputs {
+		events = append(events, in.Event())
+	}
+	return events
 }
 
 // stock returns a SKU's numbers as they are.

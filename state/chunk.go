@@ -70,10 +70,7 @@ func load(sku string, chunks []chunkValue, p Policy, n *names) (*item, error) {
 	}
 	it.settle()
 	if it.policy != p {
-		for i := range it.warehouses {
-			it.recorded = append(it.recorded, it.warehouses[i].stock)
-		}
-		it.recompute(p)
+		it.remake(p)
 	}
 	return it, nil
 }

@@ -33,6 +33,7 @@ func (t *Task) Collapse(sku string, before int32) (Collapsed, error) {
 		return done, nil
 	}
 	t.touch(it)
+	it.touched.emits = it.touched.emits || it.remade // the header no longer tells that they differ
 	return done, nil
 }
 

@@ -321,11 +321,7 @@ func TestCollapse_TakesWhatTheSameCommitHasFolded(t *testing.T) {
 		"delta A L2 1 JKT +7 02T10:00", "delta A L1 2 JKT +6 02T09:00", "order A O2 1 JKT closed 5 at=02T10:00",
 		"order A O1 2 JKT cancelled 5 at=02T09:00", "order A O3 1 JKT open 2 at=02T10:00",
 	} {
-		all, err := testenv.ParseScenarios("== late\n" + e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.fold(all[0].Inputs[0].Event())
+		a.fold(scenario(t, e)[0])
 	}
 	a.later(46 * day)
 	if done, want := a.night(), (state.Collapsed{Lines: 2, Orders: 2}); done != want {

@@ -94,7 +94,7 @@ func (t *Task) Committed(last int64, now time.Time) error {
 		for _, day := range it.touched.days {
 			t.pending.put(write{key: appendDayKey(nil, t.partition, day, it.sku)})
 		}
-		it.flushed, it.recorded = false, nil
+		it.flushed, it.recorded, it.remade = false, nil, false
 		it.end(&t.touched)
 		t.cache.account(it)
 	}

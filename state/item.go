@@ -14,6 +14,7 @@ type item struct {
 	revision int64 // of the last availability record; 0 = none yet. F6: strictly grows
 	policy   Policy
 	recorded []stock // of the warehouses in the last record, where it was made under another policy
+	remade   bool    // and that has other numbers
 
 	firstLive uint32 // chunks below it are dead
 
