@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -110,7 +111,11 @@ func (l *lane) start(t *task) {
 		l.halt(t, t.err)
 		return
 	}
+	if r := t.Staged(); l.p.adopt(&r, l.p.c.Now()) {
+		t.Stage(r)
+	}
 	t.phase = running
+	l.looked = time.Time{}
 	t.reported = t.Staged().Counters
 	l.compareGroup(t)
 	l.seek(t)

@@ -107,7 +107,7 @@ func (l *lane) foldRecord(t *task, input int, r *kgo.Record, a *state.Arrival) (
 		}
 		return t.Order(&o, a)
 	}
-	return l.command(r)
+	return l.command(t, r)
 }
 
 // home returns the partition that a key belongs to, by the task's own partition count.
@@ -133,17 +133,6 @@ func (l *lane) deadLetter(t *task, r *kgo.Record, why *topics.Reject) {
 	l.p.metrics.deadLetters.WithLabelValues(string(why.Reason)).Inc()
 	l.log.Debug("dead letter", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset,
 		"reason", why.Reason, "detail", why.Message)
-}
-
-// command carries out one record of the commands topic.
-func (l *lane) command(r *kgo.Record) (state.Outcome, *topics.Reject, error) {
-	var c topics.Command
-	if reject := topics.DecodeCommand(r.Value, l.p.c.MaxRecordBytes, &c); reject != nil {
-		return 0, reject, nil
-	}
-	return 0, &topics.Reject{
-		Reason: topics.ReasonInvalid, Message: fmt.Sprintf("command: %q is not known to this release", c.Command),
-	}, nil
 }
 
 // fetchError halts the task whose input can't be read on, and logs the rest: the client tries again.

@@ -66,6 +66,7 @@ type lane struct {
 	restores   *restores // in progress; nil: none
 	member     string    // id that the group gave to the last session
 	lastCommit time.Time
+	lastLive   time.Time // last commit of live events
 	commits    int       // over all sessions
 	records    int       // folded since the last commit
 	oldest     time.Time // broker time of the first of them
@@ -74,6 +75,8 @@ type lane struct {
 	slab       slab
 	pool       fetchPool
 	fetched    []*kgo.Record // that the overlay was made of: strings in it alias them
+	looked     time.Time     // when the tasks were last asked for background work
+	backlog    backlog
 
 	events events                     // written by the client's callbacks
 	shown  atomic.Pointer[[]TaskInfo] // for readers outside
@@ -139,6 +142,9 @@ func (l *lane) runSession(ctx context.Context) (err error) {
 		if err := l.fold(fetches); err != nil {
 			return err
 		}
+		if err := l.background(); err != nil {
+			return err
+		}
 		if l.due() {
 			if err := l.commit(ctx); err != nil {
 				return err
@@ -180,23 +186,32 @@ func (l *lane) sessionOpts() []kgo.Opt {
 
 // poll waits for records: until the overlay is due, or for idlePoll when it is empty.
 func (l *lane) poll(ctx context.Context) kgo.Fetches {
-	wait := idlePoll
-	if l.records > 0 {
-		wait = l.interval() - l.p.c.Now().Sub(l.lastCommit)
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	ctx, cancel := context.WithTimeout(ctx, l.pollWait())
 	defer cancel()
 	l.events.onWake(cancel)
 	return l.session.PollRecords(ctx, max(1, l.maxRecords-l.records))
 }
 
 // due tells whether the overlay is to be committed now. Records that come after a whole interval
-// without any find lastCommit that long ago, and wait for nothing.
+// without any find lastLive that long ago, and wait for nothing.
 func (l *lane) due() bool {
 	if l.records >= l.maxRecords {
 		return true
 	}
-	return l.p.c.Now().Sub(l.lastCommit) >= l.interval()
+	return l.untilDue() <= 0
+}
+
+// untilDue returns how long the overlay may wait.
+func (l *lane) untilDue() time.Duration {
+	last, wait := l.lastCommit, l.p.c.CommitInterval
+	if l.records > 0 {
+		last, wait = l.lastLive, l.interval()
+	}
+	since := l.p.c.Now().Sub(last)
+	if since < 0 { // the clock went back
+		return 0
+	}
+	return wait - since
 }
 
 // interval returns how long the overlay may grow. The commit interval bounds the latency of a lane that
@@ -249,6 +264,9 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 		if err := t.Committed(produced.last[t.Partition()], now); err != nil {
 			return err
 		}
+		if err := l.jobCommitted(t); err != nil {
+			return err
+		}
 		t.extra = t.extra[:0]
 		t.oldest = 0
 	}
@@ -259,6 +277,9 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 	l.forgetFetched()
 	l.p.metrics.commits.WithLabelValues("committed").Inc()
 	l.p.metrics.commitSeconds.Observe(now.Sub(began).Seconds())
+	if l.records > 0 {
+		l.lastLive = now
+	}
 	l.lastCommit, l.records = now, 0
 	l.commits++
 	l.maxRecords = l.p.c.CommitMaxRecords

@@ -20,6 +20,7 @@ type metrics struct {
 	restored        prometheus.Counter
 	restorePosition *prometheus.GaugeVec
 	restoreTarget   *prometheus.GaugeVec
+	nights          nightMetrics
 }
 
 // newMetrics registers the metrics; a nil registry keeps them to ourselves.
@@ -68,9 +69,11 @@ func newMetrics(r prometheus.Registerer, p *Processor) *metrics {
 			Help: "Changelog offset that the replay of a task goes to.",
 		}, []string{"partition"}),
 	}
+	m.nights = newNightMetrics()
 	if r == nil {
 		r = prometheus.NewRegistry()
 	}
+	r.MustRegister(m.nights.collectors()...)
 	r.MustRegister(m.records, m.deadLetters, m.commits, m.commitSeconds, m.latency, m.sessions, m.groupDiffers,
 		m.restored, m.restorePosition, m.restoreTarget, &taskCollector{
 			p: p,

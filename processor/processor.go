@@ -33,7 +33,14 @@ type Config struct {
 	SessionTimeout   time.Duration // of the group; 0 = 8 s
 	MaxLag           time.Duration // readiness; 0 = 60 s
 	Policy           state.Policy
-	EmbeddedBroker   bool // the demo's: its compaction moves the log start
+
+	Zone             *time.Location // of the nightly run; nil: UTC
+	NightlyAt        time.Duration  // time of day; 0 is midnight
+	NightlyRate      int            // SKUs a second of this instance; 0 = 2000
+	ActiveWindow     time.Duration  // 0 = 48 h
+	HistoryRetention time.Duration  // 0 = 45 days
+
+	EmbeddedBroker bool // the demo's: its compaction moves the log start
 
 	Log      *slog.Logger
 	Registry prometheus.Registerer // nil: metrics are kept and not shown
@@ -51,6 +58,9 @@ type Processor struct {
 	cluster cluster
 	metrics *metrics
 	lag     lag
+
+	calendar calendar
+	pace     pace
 
 	mu    sync.Mutex
 	lanes []*lane
@@ -71,13 +81,17 @@ func New(c Config) (*Processor, error) {
 	setDefault(&c.MaxRecordBytes, 1<<20)
 	setDefault(&c.SessionTimeout, 8*time.Second)
 	setDefault(&c.MaxLag, time.Minute)
+	setDefault(&c.Zone, time.UTC)
+	setDefault(&c.NightlyRate, DefaultNightlyRate)
+	setDefault(&c.ActiveWindow, 48*time.Hour)
+	setDefault(&c.HistoryRetention, 45*24*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Processor{c: c}
+	p := &Processor{c: c, calendar: calendar{c.Zone, c.NightlyAt}, pace: pace{rate: float64(c.NightlyRate)}}
 	for i, base := range state.InputBases() {
 		p.names[i] = c.Prefix.Name(base)
 	}

@@ -48,11 +48,13 @@ type task struct {
 	extra     []*kgo.Record  // dead letters and forwarded records of the overlay
 	oldest    int64          // broker time, in ms, of the oldest record in the overlay; 0 = none
 	reported  state.Counters // what the metrics have counted
+	job       job            // background work in progress; nil: none
+	night     NightlyReport  // of the run in progress or the last one
 }
 
 // rollback drops the overlay.
 func (t *task) rollback() error {
-	t.extra, t.oldest = t.extra[:0], 0
+	t.extra, t.oldest, t.job = t.extra[:0], 0, nil // the task record says where its job goes on
 	return t.Rollback()
 }
 
@@ -65,6 +67,7 @@ type TaskInfo struct {
 	Changelog int64            `json:"changelog"`
 	Counters  state.Counters   `json:"counters"`
 	Newest    topics.Time      `json:"newest_input"`
+	Nightly   NightlyReport    `json:"nightly"`
 }
 
 // show publishes what readers outside may know of the lane's tasks.
@@ -82,6 +85,7 @@ func (l *lane) show() {
 				info.Next[base] = r.Inputs[i].Next
 			}
 			info.Changelog, info.Counters, info.Newest = t.Next(), r.Counters, r.Newest
+			info.Nightly = t.night
 		}
 		list = append(list, info)
 	}

@@ -47,7 +47,7 @@ type InputPosition struct {
 // Nightly is where the nightly run of a task stands.
 type Nightly struct {
 	Done   int32  // local date done, days since 1970; 0 = none
-	Cursor string // SKU the run in progress reached
+	Cursor string // how far the run in progress is; empty when none is
 	RunID  string // of the run in progress or the last one
 }
 
