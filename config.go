@@ -76,8 +76,16 @@ type Config struct {
 	// Order lines with status `on_hold` reserve too.
 	OnHoldReserves bool `env:"ON_HOLD_RESERVES" envDefault:"false"`
 
-	// Time zone of the business: local times without a zone that `load` reads.
+	// Lines unchanged for so long are collapsed by the nightly run; later versions of them are dead letters.
+	HistoryRetention time.Duration `env:"HISTORY_RETENTION" envDefault:"1080h"`
+	// The nightly run sends every SKU again that had an accepted event in so long, up to whole days (UTC).
+	ActiveWindow time.Duration `env:"ACTIVE_WINDOW" envDefault:"48h"`
+	// Time zone of the business: of the nightly run, and of local times without a zone that `load` reads.
 	Timezone string `env:"TIMEZONE" envDefault:"Asia/Jakarta"`
+	// Time of day at which the nightly run begins, `HH:MM`.
+	NightlyAt string `env:"NIGHTLY_AT" envDefault:"00:00"`
+	// SKUs that the nightly run of one instance deals with in a second; live events go first.
+	NightlyRate int `env:"NIGHTLY_RATE" envDefault:"2000"`
 
 	// Directory of the stores' credentials: the file `credentials_ref` names in it is used before a variable.
 	CredentialsDir string `env:"CREDENTIALS_DIR"`
@@ -193,6 +201,11 @@ const (
 	commitRecordsMax  = 1_000_000
 	recordBytesMin    = 1 << 10
 	recordBytesMax    = 8 << 20 // what the output topics take
+	nightlyRateMax    = 1_000_000
+	activeWindowMax   = 30 * 24 * time.Hour
+	// clockLead is how far the nightly run's clock may be ahead of the input: what is active by the input
+	// must not be past the horizon by the clock.
+	clockLead = 48 * time.Hour
 )
 
 // fault is one wrong setting.
@@ -243,7 +256,14 @@ func (c *Config) faults() []fault {
 		"COMMIT_MAX_RECORDS", c.CommitMaxRecords, "want 1 to 1000000")
 	check(recordBytesMin <= c.MaxRecordBytes && c.MaxRecordBytes <= recordBytesMax,
 		"MAX_RECORD_BYTES", c.MaxRecordBytes, "want 1024 to 8388608")
-	_, err := time.LoadLocation(c.Timezone)
+	check(time.Hour <= c.ActiveWindow && c.ActiveWindow <= activeWindowMax, "ACTIVE_WINDOW", c.ActiveWindow,
+		"want 1h to 720h")
+	check(c.ActiveWindow+clockLead <= c.HistoryRetention, "HISTORY_RETENTION", c.HistoryRetention,
+		"want at least 48h more than ACTIVE_WINDOW")
+	_, err := timeOfDay(c.NightlyAt)
+	check(err == nil, "NIGHTLY_AT", c.NightlyAt, "want HH:MM, such as 00:30")
+	check(1 <= c.NightlyRate && c.NightlyRate <= nightlyRateMax, "NIGHTLY_RATE", c.NightlyRate, "want 1 to 1000000")
+	_, err = time.LoadLocation(c.Timezone)
 	check(err == nil && c.Timezone != "", "TIMEZONE", c.Timezone, "want a name such as Asia/Jakarta")
 	check(slices.Contains([]string{"", "text", "json"}, c.LogFormat), "LOG_FORMAT", c.LogFormat, "want text or json")
 	c.securityFaults(check)
@@ -270,6 +290,15 @@ func (c *Config) securityFaults(check func(ok bool, name string, value any, want
 	}
 	check((c.KafkaTLSCertFile == "") == (c.KafkaTLSKeyFile == ""), "KAFKA_TLS_CERT_FILE", c.KafkaTLSCertFile,
 		"certificate and key go together")
+}
+
+// timeOfDay reads HH:MM as the time since midnight.
+func timeOfDay(text string) (time.Duration, error) {
+	t, err := time.Parse("15:04", text)
+	if err != nil || len(text) != len("15:04") {
+		return 0, errors.Join(errors.New("not a time of day"), err)
+	}
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, nil
 }
 
 // hostPort says whether the text is an address with a port from 0 to 65535; the host may be empty.
@@ -337,6 +366,10 @@ func (c *Config) parts() (cli.Config, error) {
 	if err != nil {
 		return cli.Config{}, fmt.Errorf("load time zone: %w", err)
 	}
+	at, err := timeOfDay(c.NightlyAt)
+	if err != nil {
+		return cli.Config{}, fmt.Errorf("read NIGHTLY_AT: %w", err)
+	}
 	return cli.Config{
 		Kafka: cli.Kafka{
 			Brokers: c.KafkaBrokers,
@@ -357,7 +390,11 @@ func (c *Config) parts() (cli.Config, error) {
 		MaxRecordBytes:    c.MaxRecordBytes,
 		ReturnsReserve:    c.ReturnsReserve,
 		OnHoldReserves:    c.OnHoldReserves,
+		HistoryRetention:  c.HistoryRetention,
+		ActiveWindow:      c.ActiveWindow,
 		Timezone:          zone,
+		NightlyAt:         at,
+		NightlyRate:       c.NightlyRate,
 		Credentials:       c.credentials,
 		AllowPrivateURLs:  c.AllowPrivateURLs,
 		LogLevel:          c.LogLevel,

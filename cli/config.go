@@ -33,7 +33,11 @@ type Config struct {
 	MaxRecordBytes   int // of an input record's value
 	ReturnsReserve   bool
 	OnHoldReserves   bool
+	HistoryRetention time.Duration
+	ActiveWindow     time.Duration
 	Timezone         *time.Location
+	NightlyAt        time.Duration // since midnight
+	NightlyRate      int           // SKUs a second
 
 	// Credentials returns the secrets that a store's credentials_ref names.
 	Credentials      func(ref string) (map[string]string, error)

@@ -122,7 +122,7 @@ func TestCommands_NameTheCommandThatCreatesMissingTopics(t *testing.T) {
 	cfg := on(t, testenv.StartKfake(t))
 	file := write(t, "a.csv", "line_id,sku\n1,A\n")
 	for _, args := range [][]string{
-		{"summary"}, {"explain", "A"}, {"resync", "A"}, {"load", "--topic", "mutations", file}, {"audit"},
+		{"summary"}, {"explain", "A"}, {"resync", "A"}, {"nightly"}, {"load", "--topic", "mutations", file}, {"audit"},
 	} {
 		t.Run(args[0], func(t *testing.T) {
 			run(t, cfg, args...).want(t, cli.ExitFailed, "2:topics ensure")
@@ -131,7 +131,9 @@ func TestCommands_NameTheCommandThatCreatesMissingTopics(t *testing.T) {
 }
 
 func TestCommands_FailWhenNoBrokerAnswers(t *testing.T) {
-	for _, args := range [][]string{{"summary"}, {"explain", "A"}, {"resync", "A"}, {"topics", "ensure"}, {"audit"}} {
+	for _, args := range [][]string{
+		{"summary"}, {"explain", "A"}, {"resync", "A"}, {"nightly"}, {"topics", "ensure"}, {"audit"},
+	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			run(t, config(t), args...).want(t, cli.ExitFailed, "2:stocksync: ", "2:127.0.0.1:1")
 		})

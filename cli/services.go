@@ -136,6 +136,8 @@ func (c *call) processorConfig(reg prometheus.Registerer) (processor.Config, err
 		InstanceID: c.cfg.InstanceID, StateDir: filepath.Join(c.cfg.StateDir, "processor"), Version: readVersion().text(),
 		Workers: workers, CommitInterval: c.cfg.CommitInterval, CommitMaxRecords: c.cfg.CommitMaxRecords,
 		MaxRecordBytes: c.cfg.MaxRecordBytes, MaxLag: c.cfg.ReadyMaxLag, Policy: c.policy(),
+		Zone: c.cfg.Timezone, NightlyAt: c.cfg.NightlyAt, NightlyRate: c.cfg.NightlyRate,
+		ActiveWindow: c.cfg.ActiveWindow, HistoryRetention: c.cfg.HistoryRetention,
 		Log: c.log, Registry: reg,
 	}, nil
 }
