@@ -15,6 +15,9 @@
 //	         transaction together; only then the overlay becomes state
 //	abort    not committed, or not known: drop the overlay, replay the changelog's tail
 //
+// Between fold and commit a lane gives its tasks' background work a step (background.go): the nightly
+// run and the walk after a change of policy. Their output goes into the same overlay and transaction.
+//
 // # Crash table
 //
 // What a crash leaves behind at each point, and what the next start does about it:
@@ -37,4 +40,6 @@
 //	P3  every transaction commits an offset of the group, so that a stale member is fenced
 //	P4  no input record is folded below the task record's offset, and none is skipped above it
 //	P5  after anything but a commit the changelog's tail is replayed before anything is folded
+//	P6  how far background work came is in the task record of the transaction that holds its output;
+//	    of the SKUs that are active, one run emits each once, and one local date has one run
 package processor
