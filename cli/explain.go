@@ -22,6 +22,7 @@ type Explanation struct {
 	Name         string               `json:"name,omitempty"`
 	Availability *topics.Availability `json:"availability"` // null: none was ever written
 	Lines        []ExplainedLine      `json:"lines"`        // the ledger, newest first
+	Collapsed    []ExplainedBase      `json:"collapsed,omitempty"`
 	Orders       []ExplainedOrder     `json:"orders"`       // that hold stock, oldest first
 	OtherOrders  int                  `json:"other_orders"` // held, but reserving nothing
 	Stores       []ExplainedStore     `json:"stores"`
@@ -41,6 +42,13 @@ type ExplainedLine struct {
 	OrderLineID string                `json:"order_line_id,omitempty"`
 	Reason      string                `json:"reason,omitempty"`
 	VoucherNo   string                `json:"voucher_no,omitempty"`
+}
+
+// ExplainedBase is what the old ledger lines of a warehouse come to, which are held no longer.
+type ExplainedBase struct {
+	Warehouse string          `json:"warehouse"`
+	Actual    topics.Quantity `json:"actual"`
+	Until     topics.Time     `json:"until"` // effective_at of the last of the SKU's
 }
 
 // ExplainedOrder is one order line that holds stock.
@@ -164,7 +172,7 @@ func (c *call) scanKey(ctx context.Context, topic, key string, each func(*kgo.Re
 }
 
 // snapshot builds the processor's state of one SKU from the changelog; nil when there is none.
-func (c *call) snapshot(ctx context.Context, sku string) (*state.Snapshot, error) {
+func (c *call) snapshot(ctx context.Context, sku string) (*state.Account, error) {
 	var mine []*kgo.Record
 	policy := c.policy()
 	err := c.scanKey(ctx, c.topic(topics.Changelog), sku, func(r *kgo.Record) error {
@@ -189,12 +197,11 @@ func (c *call) snapshot(ctx context.Context, sku string) (*state.Snapshot, error
 			return nil, err
 		}
 	}
-	snapshot, _, err := reader.Snapshot(sku)
-	return snapshot, err
+	return reader.Account(sku)
 }
 
 // take fills in ledger lines and order lines.
-func (e *Explanation) take(s *state.Snapshot) {
+func (e *Explanation) take(s *state.Account) {
 	if s == nil {
 		return
 	}
@@ -204,6 +211,11 @@ func (e *Explanation) take(s *state.Snapshot) {
 			Warehouse: l.Warehouse, Qty: l.Qty, EffectiveAt: l.EffectiveAt, Seq: l.Seq,
 			OrderLineID: l.OrderLineID, Reason: l.Reason, VoucherNo: l.VoucherNo,
 		})
+	}
+	for _, b := range s.Bases {
+		if b.Actual != 0 || !b.Count.At.IsZero() {
+			e.Collapsed = append(e.Collapsed, ExplainedBase{b.Warehouse, b.Actual, s.LineFrontier.At})
+		}
 	}
 	slices.SortFunc(e.Lines, func(a, b ExplainedLine) int {
 		return cmp.Or(cmp.Compare(b.EffectiveAt, a.EffectiveAt), cmp.Compare(b.Seq, a.Seq),

@@ -211,7 +211,7 @@ func (e *Explanation) printNumbers(c *call) error {
 func (e *Explanation) printLedger(c *call, limit int) error {
 	shown := cut(e.Lines, limit)
 	fmt.Fprintf(c.Stdout, "\nLedger lines, newest first (%d of %d)\n", len(shown), len(e.Lines))
-	if len(shown) == 0 {
+	if len(shown)+len(e.Collapsed) == 0 {
 		_, err := fmt.Fprintln(c.Stdout, "  none")
 		return err
 	}
@@ -223,6 +223,9 @@ func (e *Explanation) printLedger(c *call, limit int) error {
 		}
 		t.add("  "+c.localTime(l.EffectiveAt), l.Warehouse, kind, l.Qty.String(), l.Status.String(), l.Reason,
 			l.VoucherNo, l.LineID, l.OrderLineID)
+	}
+	for _, b := range e.Collapsed {
+		t.add("  "+c.localTime(b.Until), b.Warehouse, "older lines", b.Actual.String(), "collapsed", "", "", "", "")
 	}
 	return t.print(c.Stdout)
 }

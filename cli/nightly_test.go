@@ -3,8 +3,12 @@ package cli_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"stocksync/cli"
+	"stocksync/state"
 	"stocksync/testenv"
 	"stocksync/topics"
 )
@@ -60,4 +64,59 @@ func TestNightly_WaitFailsWhenNobodyWorks(t *testing.T) {
 	if n := len(records(t, c, cfg, topics.DeadLetters)); n != 0 {
 		t.Errorf("got %d dead letters, want none", n)
 	}
+}
+
+// Ensure explain shows what the lines that are gone come to: without it the ledger would not add up.
+func TestExplain_ShowsWhatIsCollapsed(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	store, err := state.Open(state.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	partition := topics.PartitionOf([]byte("A"), cfg.Partitions)
+	task, err := store.OpenTask(t.Context(), partition, state.Policy{ReturnsReserve: true}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	task.Stage(state.TaskRecord{Partitions: cfg.Partitions, Policy: state.Policy{ReturnsReserve: true}, WalkEnded: true})
+	producer := c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for i, qty := range []topics.Quantity{40 * topics.One, -3 * topics.One} {
+		arrived := time.Date(2026, 1, 2+50*i, 3, 0, 0, 0, time.UTC)
+		m := topics.Mutation{
+			SKU: "A", LineID: "L" + string(rune('1'+i)), Version: 1, Warehouse: "JKT", Qty: qty, EffectiveAt: topics.TimeOf(arrived),
+		}
+		if o, why, err := task.Mutation(&m, &state.Arrival{Time: topics.TimeOf(arrived)}); o != state.Applied || err != nil {
+			t.Fatal(o, why, err)
+		}
+		if _, err := task.Collapse("A", topics.TimeOf(arrived.AddDate(0, 0, -45)).UTCDay()); err != nil {
+			t.Fatal(err)
+		}
+		var last int64
+		task.Prepare(arrived, func(o state.Output) {
+			r := &kgo.Record{Topic: cfg.TopicPrefix + topics.Changelog, Partition: partition, Key: o.Key, Value: o.Value}
+			if o.Kind == state.ToAvailability {
+				r.Topic = cfg.TopicPrefix + topics.AvailabilityTopic
+			}
+			if err := producer.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			last = max(last, r.Offset)
+		})
+		if err := task.Committed(last, arrived); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := task.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e := decode[cli.Explanation](t, run(t, cfg, "explain", "A", "--json"))
+	if len(e.Lines) != 1 || len(e.Collapsed) != 1 || e.Collapsed[0].Actual != 40*topics.One || e.Collapsed[0].Warehouse != "JKT" ||
+		e.Availability.Actual != 37*topics.One {
+		t.Errorf("got %+v and %+v", e.Lines, e.Collapsed)
+	}
+	run(t, cfg, "explain", "A").want(t, cli.ExitOK, "1:  2026-01-02 10:00:00  JKT        older lines   40  collapsed")
 }

@@ -75,6 +75,16 @@ func ReadAccount(sku string, chunks []AccountChunk) (*Account, error) {
 	return it.account(), nil
 }
 
+// Account returns one SKU with what its horizon left behind, made under the reader's policy; nil when the
+// changelog has none.
+func (r *Reader) Account(sku string) (*Account, error) {
+	it, err := r.load(sku)
+	if err != nil || it == nil {
+		return nil, err
+	}
+	return it.account(), nil
+}
+
 func (it *item) account() *Account {
 	a := &Account{
 		Snapshot: *it.snapshot(), Policy: it.policy, Collapsed: map[string]Deliveries{},
