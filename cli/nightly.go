@@ -24,9 +24,9 @@ type NightlyReport struct {
 	Done       bool   `json:"done"`       // with --wait: every run is over
 }
 
-const nightlyLong = `Ask for the nightly run now: the owner of each partition emits every SKU again that had an accepted event
-in ACTIVE_WINDOW, which makes every store's copy due, and collapses what has not changed for
-HISTORY_RETENTION. The run of the date stays as it is: it comes at NIGHTLY_AT, or is done.
+const nightlyLong = `Ask for the nightly run now: the owner of each partition emits every SKU again that
+had an accepted event in ACTIVE_WINDOW, which makes every store's copy due, and collapses what
+has not changed for HISTORY_RETENTION. The run of the date comes at NIGHTLY_AT all the same.
 
 The request is one record for each partition in topic commands, so it is carried out once, also
 when a processor is down now or crashes meanwhile. A run in progress starts over. With --wait the

@@ -32,8 +32,15 @@ func TestCalendar_EachDateHasOneRunAtItsTime(t *testing.T) {
 		zone string
 		year int
 	}{
-		{"UTC", 2026}, {"Asia/Jakarta", 2026}, {"Europe/Berlin", 2026}, {"America/Santiago", 2026}, {"Africa/Cairo", 2026},
-		{"America/Havana", 2026}, {"Asia/Beirut", 2026}, {"Australia/Lord_Howe", 2026}, {"Pacific/Apia", 2011},
+		{"UTC", 2026},
+		{"Asia/Jakarta", 2026},
+		{"Europe/Berlin", 2026},
+		{"America/Santiago", 2026},
+		{"Africa/Cairo", 2026},
+		{"America/Havana", 2026},
+		{"Asia/Beirut", 2026},
+		{"Australia/Lord_Howe", 2026},
+		{"Pacific/Apia", 2011},
 	} {
 		for _, at := range []time.Duration{0, 30 * time.Minute, 150 * time.Minute, 23*time.Hour + 30*time.Minute} {
 			z := zone(t, c.zone)

@@ -40,6 +40,7 @@ const (
 )
 
 func benchNightlyLatency(b *testing.B, rate float64) {
+	b.Helper()
 	cluster := testenv.StartKfake(b)
 	const prefix = topics.Prefix("latency.")
 	if _, err := topics.Ensure(b.Context(), kadm.NewClient(cluster.Client(b)), topics.EnsureConfig{

@@ -151,6 +151,7 @@ func BenchmarkReemit(b *testing.B) {
 func benchSKU(i int) string { return fmt.Sprintf("SKU-%07d", i) }
 
 func benchCommit(b *testing.B, task *state.Task, offset int64) int64 {
+	b.Helper()
 	task.Prepare(time.Now(), func(state.Output) { offset++ })
 	if err := task.Committed(offset-1, time.Now()); err != nil {
 		b.Fatal(err)

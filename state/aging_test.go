@@ -2,7 +2,6 @@ package state_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -37,10 +36,10 @@ type aging struct {
 
 const agingPartition = 3
 
-func newAging(t testing.TB) *aging {
-	t.Helper()
+func newAging(tb testing.TB) *aging {
+	tb.Helper()
 	a := &aging{
-		t: t, policy: state.Policy{ReturnsReserve: true}, retention: 45 * 24 * time.Hour,
+		t: tb, policy: state.Policy{ReturnsReserve: true}, retention: 45 * 24 * time.Hour,
 		now: time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC), refused: map[testenv.Place]topics.Reason{},
 	}
 	a.store, a.task = a.open()
@@ -55,7 +54,7 @@ func (a *aging) open() (*state.Store, *state.Task) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	task, err := store.OpenTask(context.Background(), agingPartition, a.policy, a.now)
+	task, err := store.OpenTask(a.t.Context(), agingPartition, a.policy, a.now)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ type RefoldConfig struct {
 	Partitions []int32
 	// Refused are the records that the processor refused for a reason which the input alone does not
 	// decide: overflow and sku_too_wide depend on how the two topics interleaved, too_late on what had
-	// been collapsed: a repeat of that, too, which would be a duplicate otherwise. The oracle takes these at their word; Check asks whether they are plausible.
-	// They are named by their first place.
+	// been collapsed: also a repeat of that, which would be a duplicate otherwise. The oracle takes these at
+	// their word; Check asks whether they are plausible. They are named by their first place.
 	Refused map[Place]topics.Reason
 }
 
