@@ -16,6 +16,10 @@ const (
 	cursorCollapsing = "c"
 )
 
+// oldDays is how many days are looked at together for what is old, so that a SKU which moved on many of
+// them is loaded once: one day is a night's usual work, many are after a restore or a long time without.
+const oldDays = 64
+
 // run is a nightly run of one task: it emits every SKU that was active in the window, then collapses what is
 // past the horizon. The task record holds id and cursor, so that whoever has the task next goes on with it.
 type run struct {
@@ -26,8 +30,10 @@ type run struct {
 
 	cursor string   // what the task record has
 	skus   []string // read ahead
-	place  state.DayPlace
-	ended  bool // staged
+	after  string   // SKU to read on after
+	ended  bool     // staged
+
+	oldFirst, oldLast int32 // UTC days of which what is old is collapsed now; 0: none yet
 
 	staged NightlyReport // counts since the last commit
 }
@@ -116,7 +122,7 @@ func (r *run) next(t *task) (bool, error) {
 	switch {
 	case len(r.skus) > 0:
 	case emitting:
-		r.cursor = cursorCollapsing
+		r.cursor, r.after = cursorCollapsing, ""
 		return false, nil
 	default:
 		r.cursor, r.ended = "", true
@@ -139,14 +145,29 @@ func (r *run) next(t *task) (bool, error) {
 	return true, err
 }
 
-// read lists the SKUs that come next.
+// read lists the SKUs that come next; none when there are none left in this part of the run.
 func (r *run) read(t *task, emitting bool) (err error) {
 	if emitting {
 		r.skus, err = t.Active(r.first, r.last, r.cursor[len(cursorEmitting):], readAhead)
-	} else {
-		r.skus, r.place, err = t.Old(r.horizon, r.place, readAhead)
+		return err
 	}
-	return err
+	for {
+		if r.oldLast > 0 {
+			r.skus, err = t.Active(r.oldFirst, r.oldLast, r.after, readAhead)
+			if err != nil {
+				return err
+			}
+			if n := len(r.skus); n > 0 {
+				r.after = r.skus[n-1]
+				return nil
+			}
+		}
+		day, ok, err := t.OldestDay(r.oldLast+1, r.horizon)
+		if err != nil || !ok {
+			return err
+		}
+		r.oldFirst, r.oldLast, r.after = day, min(day+oldDays, r.horizon)-1, ""
+	}
 }
 
 func (r *run) over() bool { return r.ended }

@@ -74,35 +74,21 @@ func merge(days []*pebble.Iterator, n int) ([]string, error) {
 // skuOfDay returns the SKU of the key that an iterator of a day stands at, until it moves.
 func skuOfDay(iter *pebble.Iterator) []byte { return iter.Key()[9:] }
 
-// DayPlace is a place in the day index. The zero place is its beginning.
-type DayPlace struct {
-	day int32
-	sku string
-}
-
-// Old returns the next n SKUs after a place that had an accepted mutation or order on a UTC day before
-// the one given, in order of day and SKU, and the place of the last; none at the end. A SKU comes once for
-// each such day. A run begins at the zero place: then what is pending is written first.
-func (t *Task) Old(before int32, after DayPlace, n int) ([]string, DayPlace, error) {
-	if after == (DayPlace{}) {
-		if err := t.flush(); err != nil {
-			return nil, after, err
-		}
+// OldestDay returns the first UTC day from one to before another that the index has anything under; false
+// when there is none. What is pending is written first.
+func (t *Task) OldestDay(from, before int32) (int32, bool, error) {
+	if err := t.flush(); err != nil {
+		return 0, false, err
 	}
-	start := appendDayKey(nil, t.partition, after.day, after.sku)
-	iter, err := t.scan(start, appendDayKey(nil, t.partition, before, ""))
+	iter, err := t.scan(appendDayKey(nil, t.partition, from, ""), appendDayKey(nil, t.partition, before, ""))
 	if err != nil {
-		return nil, after, err
+		return 0, false, err
 	}
-	var skus []string
-	for ok := iter.First(); ok && len(skus) < n; ok = iter.Next() {
-		if bytes.Equal(iter.Key(), start) {
-			continue
-		}
-		after = DayPlace{int32(binary.BigEndian.Uint32(iter.Key()[5:])), string(skuOfDay(iter))}
-		skus = append(skus, after.sku)
+	day, found := int32(0), iter.First()
+	if found {
+		day = int32(binary.BigEndian.Uint32(iter.Key()[5:]))
 	}
-	return skus, after, closing(iter, nil)
+	return day, found, closing(iter, nil)
 }
 
 // ForgetDays takes the UTC days before the one given out of the index.

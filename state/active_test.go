@@ -54,20 +54,13 @@ func TestActive_ListsEachSKUOfTheDaysOnceAndGoesOnAfterOne(t *testing.T) {
 				c.first-first, c.last-first, c.n, c.after, got, c.want)
 		}
 	}
-	var old []string
-	var place state.DayPlace
-	for {
-		skus, next, err := a.task.Old(first+2, place, 2)
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range []struct{ from, before, want int32 }{
+		{0, first + 9, first}, {first + 1, first + 9, first + 1}, {first + 2, first + 3, first + 2}, {0, first, -1}, {first + 3, first + 9, -1},
+	} {
+		day, ok, err := a.task.OldestDay(c.from, c.before)
+		if err != nil || ok != (c.want >= 0) || ok && day != c.want {
+			t.Errorf("oldest day from %d to before %d: got %d, %v, %v, want %d", c.from, c.before, day, ok, err, c.want)
 		}
-		if place = next; len(skus) == 0 {
-			break
-		}
-		old = append(old, skus...)
-	}
-	if got := strings.Join(old, " "); got != "A AB C A B" {
-		t.Errorf("old: got %q, want the SKUs of two days, day by day", got)
 	}
 	if err := a.task.ForgetDays(first + 1); err != nil {
 		t.Fatal(err)

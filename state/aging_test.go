@@ -186,16 +186,16 @@ func (a *aging) before() int32 { return topics.TimeOf(a.now.Add(-a.retention)).U
 func (a *aging) night() state.Collapsed {
 	a.t.Helper()
 	var done state.Collapsed
-	var place state.DayPlace
-	for {
-		skus, next, err := a.task.Old(a.before(), place, 3)
-		if err != nil {
-			a.t.Fatal(err)
-		}
+	oldest, ok, err := a.task.OldestDay(0, a.before())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for after := ""; ok; {
+		skus := a.active(oldest, a.before()-1, after, 3)
 		if len(skus) == 0 {
 			break
 		}
-		place = next
+		after = skus[len(skus)-1]
 		for _, sku := range skus {
 			c, err := a.task.Collapse(sku, a.before())
 			if err != nil {
