@@ -748,7 +748,7 @@ func TestNightly_WaitsWhileATaskRestores(t *testing.T) {
 		if err := c.Client(t).ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
-		waitFolded(t, c, prefix, sku, n+1)
+		waitActual(t, c, prefix, sku, n+1)
 	}
 	if after := steps.Load(); after != before {
 		t.Errorf("got %d steps of the run during the restore, want none", after-before)
@@ -777,8 +777,8 @@ func skuOn(partition, n int32) string {
 	}
 }
 
-// waitFolded waits until a SKU's availability says that n events were folded.
-func waitFolded(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, sku string, n int) {
+// waitActual waits until a SKU's availability says that n events were folded.
+func waitActual(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, sku string, n int) {
 	t.Helper()
 	until(t, func(context.Context) error {
 		for _, a := range emissions(t, c, prefix) {

@@ -104,6 +104,7 @@ func readBeginning(iter *pebble.Iterator) (b beginning, err error) {
 	}
 	c := cursor{rest: value}
 	c.format(skuFormat, "changelog value")
+	c.take(4) // the header's length
 	b.sku, b.revision = string(sku), c.uvarint()
 	c.uvarint() // as_of
 	b.policy = policyOf(c.byte())
