@@ -121,6 +121,7 @@ type module struct{ licence, what string }
 // allowed is every module that packages or tests of this tree import themselves. A new one is a decision: it is
 // added here, with its licence, or it does not come in.
 var allowed = map[string]module{
+	"github.com/HdrHistogram/hdrhistogram-go":  {"MIT", "latency quantiles of the benchmarks"},
 	"github.com/caarlos0/env/v11":              {"MIT", "configuration from the environment"},
 	"github.com/cockroachdb/pebble/v2":         {"BSD-3", "the local store"},
 	"github.com/compose-spec/compose-go/v2":    {"Apache-2.0", "checks docker-compose.yml in a test"},
