@@ -283,12 +283,12 @@ func TestReadme_RecipesComeOutAsTheySay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer store.Close() //nolint:errcheck // the directory goes with the test
+			defer store.Close()
 			task, err := store.OpenTask(t.Context(), 0, state.Policy{ReturnsReserve: true}, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer task.Close() //nolint:errcheck // see above
+			defer task.Close()
 			latest := map[string]*topics.Availability{}
 			commit := int64(0)
 			for line := range strings.Lines(r[2]) {

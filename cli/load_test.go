@@ -473,7 +473,7 @@ func TestLoad_InterruptedSaysHowFarItCame(t *testing.T) {
 func TestLoad_InterruptedWhileItWaitsForInput(t *testing.T) {
 	cfg := withTopics(t, testenv.StartKfake(t))
 	in, typed := io.Pipe()
-	defer typed.Close() //nolint:errcheck // a pipe in memory cannot fail
+	defer typed.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan result)

@@ -126,12 +126,12 @@ func (p *planter) fold(m *topics.Mutation, at time.Time) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // the directory goes with the test
+	defer store.Close()
 	task, err := store.OpenTask(p.t.Context(), n, state.Policy{ReturnsReserve: true}, time.Now())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer task.Close() //nolint:errcheck // see above
+	defer task.Close()
 	var changes []state.Change
 	for _, r := range p.all[topics.Changelog] {
 		if r.Partition == n {

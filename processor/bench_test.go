@@ -67,7 +67,7 @@ func benchTopics(b *testing.B) *testenv.Cluster {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { cluster.Close() }) //nolint:errcheck // the measurement is done
+	b.Cleanup(func() { cluster.Close() })
 	if _, err := topics.Ensure(b.Context(), kadm.NewClient(cluster.Client(b)), topics.EnsureConfig{
 		Prefix: benchPrefix, Partitions: benchPartitions, SinkPartitions: 1, AllowDeleteChangelog: true,
 	}); err != nil {
@@ -77,6 +77,7 @@ func benchTopics(b *testing.B) *testenv.Cluster {
 }
 
 func benchPipeline(b *testing.B, skus int, zipf float64) {
+	b.Helper()
 	const prefix = benchPrefix
 	cluster := benchTopics(b)
 	admin := cluster.Client(b)
@@ -182,6 +183,7 @@ func members(b *testing.B, n int, run func(ctx context.Context, lane int, count 
 }
 
 func benchConsume(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
+	b.Helper()
 	members(b, n, func(ctx context.Context, _ int, count func(int)) {
 		client, err := c.NewClient(kgo.ConsumerGroup("bench-consume"), kgo.ConsumeTopics(prefix.Name(topics.Mutations)),
 			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
@@ -199,6 +201,7 @@ func benchConsume(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int)
 
 // benchCopy is R2: each record goes to two topics, exactly once.
 func benchCopy(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
+	b.Helper()
 	admin := kadm.NewClient(c.Client(b))
 	for _, name := range []string{"bench-copy-1", "bench-copy-2"} {
 		if _, err := admin.CreateTopic(b.Context(), benchPartitions, 1, nil, name); err != nil {
@@ -217,13 +220,14 @@ func benchCopy(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
 		}
 		defer s.Close()
 		for ctx.Err() == nil {
-			copyOnce(b, ctx, s, count)
+			copyOnce(ctx, b, s, count)
 		}
 	})
 }
 
 // copyOnce copies what comes in one commit interval.
-func copyOnce(b *testing.B, ctx context.Context, s *kgo.GroupTransactSession, count func(int)) {
+func copyOnce(ctx context.Context, b *testing.B, s *kgo.GroupTransactSession, count func(int)) {
+	b.Helper()
 	until, cancel := context.WithTimeout(ctx, benchInterval)
 	defer cancel()
 	var records []*kgo.Record
@@ -282,12 +286,13 @@ func folded(p *processor.Processor) (n int64) {
 }
 
 func benchFold(b *testing.B, c *testenv.Cluster, n int) {
+	b.Helper()
 	if name := os.Getenv("BENCH_PROFILE"); name != "" {
 		f, err := os.Create(name)
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer f.Close() //nolint:errcheck // a profile that is short shows it
+		defer f.Close()
 		if err := pprof.StartCPUProfile(f); err != nil {
 			b.Fatal(err)
 		}

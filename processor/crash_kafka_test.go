@@ -20,7 +20,7 @@ import (
 // The crash table on a real broker, with processes that kill themselves: `make crash`. Without
 // STOCKSYNC_CRASH_KILLS, the number of seeds a row, there is no subtest.
 func TestCrashKafka_AtEveryRowOfTheTable(t *testing.T) {
-	seeds, err := strconv.Atoi(os.Getenv("STOCKSYNC_CRASH_KILLS")) //nolint:forbidigo // a knob of the test run
+	seeds, err := strconv.Atoi(os.Getenv("STOCKSYNC_CRASH_KILLS"))
 	if err != nil {
 		return
 	}

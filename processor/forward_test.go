@@ -72,7 +72,7 @@ func TestForward_SaysWhereARecordCameInFirst(t *testing.T) {
 			if got := topics.OriginOf(r); got != want {
 				t.Errorf("origin: got %+v, want %+v", got, want)
 			}
-			if got := string(r.Headers[1].Key); got != "kept" {
+			if got := r.Headers[1].Key; got != "kept" {
 				t.Errorf("headers: got %q, want those of the record first", r.Headers)
 			}
 		}

@@ -20,7 +20,7 @@ import (
 // the start with two threads, and its answer is checked before its speed is printed. Events per CPU-second count
 // application and broker together, over the last three quarters of the input: the JVM has warmed up by then.
 func BenchmarkPeer(b *testing.B) {
-	if os.Getenv("STOCKSYNC_PEER") == "" { //nolint:forbidigo // a knob of the test run
+	if os.Getenv("STOCKSYNC_PEER") == "" {
 		return
 	}
 	for b.Loop() {

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if text := os.Getenv(crashChildVar); text != "" { //nolint:forbidigo // how the parent tells its child
+	if text := os.Getenv(crashChildVar); text != "" {
 		os.Exit(runCrashChild(text))
 	}
 	os.Exit(testenv.Main(m))

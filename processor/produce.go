@@ -75,7 +75,8 @@ func (l *lane) produce(ctx context.Context, moved []*task, now time.Time) (*prod
 		case !ok:
 			return nil, fmt.Errorf("partition %d: no task record was produced: %w", t.partition, state.ErrInvariant)
 		case first < t.Next(): // the client does not mind; a commit would make the rest of the state unfindable
-			return nil, fmt.Errorf("partition %d: %w: it gave offset %d after %d", t.partition, errChangelogAnew, first, t.Next())
+			return nil, fmt.Errorf("partition %d: %w: it gave offset %d after %d",
+				t.partition, errChangelogAnew, first, t.Next())
 		}
 	}
 	return made, nil

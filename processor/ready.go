@@ -142,8 +142,8 @@ func (p *Processor) Tasks() []TaskInfo {
 	return list
 }
 
-// Ready returns nil when the group has assigned tasks, and every task runs and keeps up with its inputs, else an error that says what
-// is in the way. It is safe for concurrent use.
+// Ready returns nil when the group has assigned tasks, and every task runs and keeps up with its inputs, else an
+// error that says what is in the way. It is safe for concurrent use.
 func (p *Processor) Ready() error {
 	var errs []error
 	for i, l := range p.running() {

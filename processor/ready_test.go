@@ -82,7 +82,7 @@ func TestReady_NotWhileATaskIsLate(t *testing.T) {
 		cfg.MaxLag = 500 * time.Millisecond
 		stuck := make(chan struct{})
 		late := make(chan bool, 1)
-		cfg.Crash = func(point string) {
+		cfg.Crash = func(string) {
 			select {
 			case <-late:
 				<-stuck

@@ -19,10 +19,10 @@ import (
 // know format 2 as well: it runs in a test binary built like "reads". `make mutants` runs it.
 func TestUpgrade_RollsFromFormatToFormatAndRefusesANewerOne(t *testing.T) {
 	switch {
-	case os.Getenv(upgradeBuildsVar) != "": //nolint:forbidigo // how the outer half tells the inner one
-		rollUpgrade(t, filepath.SplitList(os.Getenv(upgradeBuildsVar))) //nolint:forbidigo // see above
+	case os.Getenv(upgradeBuildsVar) != "":
+		rollUpgrade(t, filepath.SplitList(os.Getenv(upgradeBuildsVar)))
 		return
-	case os.Getenv("STOCKSYNC_MUTANTS") == "": //nolint:forbidigo // a knob of the test run
+	case os.Getenv("STOCKSYNC_MUTANTS") == "":
 		return
 	}
 	reading := []edit{

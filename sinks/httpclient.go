@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -86,9 +87,7 @@ func (h *HTTP) Do(ctx context.Context, r Request) (*Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", withoutURL(err))
 	}
-	for name, values := range r.Header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, r.Header)
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("request to %s: %w", req.URL.Host, withoutURL(err))

@@ -312,7 +312,7 @@ func TestSinks_AStopBeforeAnythingWasReadIsNoFault(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Millisecond, time.Second} {
 		bubble(t, testenv.SandboxConfig{}, func(w *world) {
 			w.store("s")
-			one := w.start("one", func(c *sinks.Config) {})
+			one := w.start("one", func(*sinks.Config) {})
 			two := w.start("two")
 			two.wire.Stall() // waits for its brokers
 			w.pass(after)

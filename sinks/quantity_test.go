@@ -35,15 +35,15 @@ func TestOffer_RoundsDownWithinTheRules(t *testing.T) {
 		"no percent":               {10 * qty, 0, 0, 0, 0, none, 0},
 		"tenfold":                  {10 * qty, 0, 0, 1000 * qty, 0, none, 100},
 		"tenfold of the most":      {topics.MaxQuantity, 0, 0, 1000 * qty, 0, none, topics.MaxQuantity / qty},
-		"max":                      {10 * qty, 0, 0, percent100, 0, ptr(7 * qty), 7},
-		"max is a part":            {10 * qty, 0, 0, percent100, 0, ptr(7*qty + qty/2), 7},
-		"max 0":                    {10 * qty, 0, 0, percent100, 0, ptr(topics.Quantity(0)), 0},
-		"max above":                {10 * qty, 0, 0, percent100, 0, ptr(11 * qty), 10},
+		"max":                      {10 * qty, 0, 0, percent100, 0, new(7 * qty), 7},
+		"max is a part":            {10 * qty, 0, 0, percent100, 0, new(7*qty + qty/2), 7},
+		"max 0":                    {10 * qty, 0, 0, percent100, 0, new(topics.Quantity(0)), 0},
+		"max above":                {10 * qty, 0, 0, percent100, 0, new(11 * qty), 10},
 		"at min":                   {10 * qty, 0, 0, percent100, 10 * qty, none, 10},
 		"below min":                {9 * qty, 0, 0, percent100, 10 * qty, none, 0},
 		"min is a part":            {9 * qty, 0, 0, percent100, 9*qty + 1, none, 0},
 		"min after percent":        {10 * qty, 0, 0, 50 * qty, 6 * qty, none, 0},
-		"min above max":            {10 * qty, 0, 0, percent100, 8 * qty, ptr(7 * qty), 0},
+		"min above max":            {10 * qty, 0, 0, percent100, 8 * qty, new(7 * qty), 0},
 		"buffer below all numbers": {topics.MaxQuantity, 0, -1 << 63, percent100, 0, none, topics.MaxQuantity / qty},
 		"buffer above all numbers": {-topics.MaxQuantity, 0, 1<<63 - 1, percent100, 0, none, 0},
 	} {
@@ -77,7 +77,7 @@ func TestOffer_AgreesWithExactFractions(t *testing.T) {
 		percent, least := amount(1000*int64(qty)), amount(30*int64(qty))
 		var most *topics.Quantity
 		if rng.IntN(2) == 0 {
-			most = ptr(amount(100 * int64(qty)))
+			most = new(amount(100 * int64(qty)))
 		}
 		got := sinks.Offer(net, unseen, buffer, percent, least, most)
 		if want := exactOffer(net, unseen, buffer, percent, least, most); got != want {

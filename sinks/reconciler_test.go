@@ -44,15 +44,15 @@ func TestReconciler_FollowsSettingsWhileItRuns(t *testing.T) {
 		w.start("one")
 		w.stock("A=100 B=100")
 		w.settled()
-		w.setting("s", "A", func(s *topics.ItemSettings) { s.Buffer = ptr(10 * qty) })
+		w.setting("s", "A", func(s *topics.ItemSettings) { s.Buffer = new(10 * qty) })
 		w.shows("s", "A", 90)
-		w.setting("*", "A", func(s *topics.ItemSettings) { s.Buffer, s.Percent = ptr(1*qty), ptr(50*qty) })
+		w.setting("*", "A", func(s *topics.ItemSettings) { s.Buffer, s.Percent = new(1*qty), new(50*qty) })
 		w.shows("s", "A", 45)
 		w.shows("t", "A", 49)
-		w.store("s", func(s *topics.Store) { s.Max = ptr(7 * qty) })
+		w.store("s", func(s *topics.Store) { s.Max = new(7 * qty) })
 		w.shows("s", "A", 7)
 		w.shows("s", "B", 7)
-		w.store("*", func(s *topics.Store) { s.Max, s.Buffer = ptr(3*qty), ptr(99*qty) })
+		w.store("*", func(s *topics.Store) { s.Max, s.Buffer = new(3*qty), new(99*qty) })
 		w.shows("t", "B", 1)
 		w.says("t", "B", "synced in_sync")
 		w.store("*", func(s *topics.Store) { s.ExcludeWarehouses = []string{"W1"} })
@@ -65,7 +65,7 @@ func TestReconciler_FollowsSettingsWhileItRuns(t *testing.T) {
 		w.produce(topics.ItemSettingsTopic, []byte("*|A"), nil)
 		w.shows("t", "A", 100)
 		w.shows("s", "A", 90)
-		w.setting("s", "A", func(s *topics.ItemSettings) { s.Buffer = ptr(100 * qty) })
+		w.setting("s", "A", func(s *topics.ItemSettings) { s.Buffer = new(100 * qty) })
 		w.shows("s", "A", 0)
 		w.says("s", "A", "synced zero_by_rule")
 		w.produce(topics.ItemSettingsTopic, []byte("s|A"), nil)
@@ -90,20 +90,20 @@ func TestReconciler_ADisabledPairIsNotSentAndEnablingSendsAtOnce(t *testing.T) {
 			func(w *world) { w.store("*") }, "disabled store_disabled",
 		},
 		"item": {
-			func(w *world) { w.setting("s", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = ptr(true) }) },
+			func(w *world) { w.setting("s", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = new(true) }) },
 			func(w *world) {
-				w.setting("s", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = ptr(false) })
+				w.setting("s", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = new(false) })
 			},
 			"disabled item_disabled",
 		},
 		"item everywhere": {
-			func(w *world) { w.setting("*", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = ptr(true) }) },
+			func(w *world) { w.setting("*", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = new(true) }) },
 			func(w *world) { w.produce(topics.ItemSettingsTopic, []byte("*|A"), nil) }, "disabled item_disabled",
 		},
 		"for an hour": {
 			func(w *world) {
 				w.setting("s", "A", func(s *topics.ItemSettings) {
-					s.DisableStockUpdate, s.DisabledUntil = ptr(true), topics.TimeOf(time.Now().Add(time.Hour))
+					s.DisableStockUpdate, s.DisabledUntil = new(true), topics.TimeOf(time.Now().Add(time.Hour))
 				})
 			},
 			func(w *world) { w.pass(50 * time.Minute) }, "disabled item_disabled",
@@ -183,7 +183,7 @@ func TestReconciler_ADisabledPairIsNotSentAndEnablingSendsAtOnce(t *testing.T) {
 
 func TestReconciler_SaysWhatAPreviewWouldSend(t *testing.T) {
 	bubble(t, testenv.SandboxConfig{}, func(w *world) {
-		w.store("s", func(s *topics.Store) { s.Mode, s.Buffer = topics.ModePreview, ptr(2*qty) })
+		w.store("s", func(s *topics.Store) { s.Mode, s.Buffer = topics.ModePreview, new(2*qty) })
 		w.start("one")
 		w.stock("A=5")
 		s := w.says("s", "A", "blocked preview")
@@ -370,7 +370,7 @@ func TestReconciler_RestartedWithItsTablesSendsOnlyWhatIsNew(t *testing.T) {
 		}
 		two.stop()
 		w.stock("B=5")
-		w.setting("s", "C", func(s *topics.ItemSettings) { s.Buffer = ptr(1 * qty) })
+		w.setting("s", "C", func(s *topics.ItemSettings) { s.Buffer = new(1 * qty) })
 		one.again()
 		w.shows("s", "B", 5)
 		w.shows("s", "C", 6)

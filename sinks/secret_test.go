@@ -29,7 +29,7 @@ func TestCredentials_PrintAsStarsHoweverTheyArePrinted(t *testing.T) {
 		"map": map[string]sinks.Credentials{"k": c}, "nested": inner{c}, "func": sinks.NewCredentials,
 	}
 	for name, v := range values {
-		for _, verb := range strings.Fields("%v %+v %#v %s %q %d %x %X %o %b %t %e %g %U %c %p %T %10v %-10.3s %z") {
+		for verb := range strings.FieldsSeq("%v %+v %#v %s %q %d %x %X %o %b %t %e %g %U %c %p %T %10v %-10.3s %z") {
 			hides(t, name+" "+verb, fmt.Sprintf(verb, v))
 		}
 		hides(t, name+" Sprint", fmt.Sprint(v))

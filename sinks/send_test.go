@@ -429,7 +429,7 @@ func TestSend_TextsOfTheShopAreCutAndShowNoSecret(t *testing.T) {
 	bubble(t, testenv.SandboxConfig{}, func(w *world) {
 		w.store("s")
 		w.start("one")
-		w.answers(func(r request) (int, string) {
+		w.answers(func(request) (int, string) {
 			message := "key " + canary + " is wrong " + strings.Repeat("é", 150_000)
 			return 200, fmt.Sprintf(`{"results":[{"sku":"A","outcome":"not_found","message":%q},{"sku":"B","outcome":%q},{"sku":"C","outcome":"ok","message":%q}]}`, message, message, message)
 		})
@@ -516,7 +516,7 @@ func TestSend_AnExpiredTokenIsRefreshedOnceWithNothingInFlight(t *testing.T) {
 		d := &dialect{traits: sinks.Traits{Batch: 1, InFlight: 4}}
 		valid := false
 		d.refresh = func() sinks.Outcome { valid = true; return sinks.Outcome{Class: sinks.ClassOK} }
-		d.push = func(u []sinks.Update) sinks.Reply {
+		d.push = func([]sinks.Update) sinks.Reply {
 			if !valid {
 				return sinks.Reply{Whole: sinks.Outcome{Class: sinks.ClassToken, Code: "expired"}}
 			}

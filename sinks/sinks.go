@@ -263,7 +263,8 @@ func (s *Sinks) openViews(ctx context.Context, admin *kadm.Client) (*state.Views
 	for _, name := range names {
 		topic, ok := meta.Topics[name]
 		if !ok || topic.Err != nil {
-			return nil, kadm.TopicDetail{}, fmt.Errorf("topic %s: %w; run `stocksync topics ensure`", name, errMissing(topic.Err))
+			return nil, kadm.TopicDetail{}, fmt.Errorf("topic %s: %w; run `stocksync topics ensure`",
+				name, errMissing(topic.Err))
 		}
 	}
 	for _, base := range bases() {

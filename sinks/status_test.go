@@ -121,7 +121,7 @@ func TestStatus_SaysNothingOfAnAttemptThatIsNotPlanned(t *testing.T) {
 		if s.NextAttemptAt.IsZero() || s.Attempts == 0 || s.Error == nil {
 			t.Errorf("got %+v, want the error, how often, and when next", s)
 		}
-		w.setting("s", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = ptr(true) })
+		w.setting("s", "A", func(s *topics.ItemSettings) { s.DisableStockUpdate = new(true) })
 		if s := w.says("s", "A", "disabled item_disabled"); !s.NextAttemptAt.IsZero() {
 			t.Errorf("got a next attempt at %s, want none", s.NextAttemptAt)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -251,9 +252,7 @@ func rankOfRecord(base string, r *kgo.Record) (rank int64, ok bool) {
 func (t *tail) advance(base string, next map[int32]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for p, offset := range next {
-		t.next[base][p] = offset
-	}
+	maps.Copy(t.next[base], next)
 	close(t.advanced)
 	t.advanced = make(chan struct{})
 }

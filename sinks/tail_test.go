@@ -184,7 +184,7 @@ func TestTail_ATopicThatWasMadeAnewIsReadAnew(t *testing.T) {
 	bubble(t, testenv.SandboxConfig{}, func(w *world) {
 		w.store("s")
 		one := w.start("one")
-		w.setting("s", "A", func(s *topics.ItemSettings) { s.Buffer = ptr(1 * qty) })
+		w.setting("s", "A", func(s *topics.ItemSettings) { s.Buffer = new(1 * qty) })
 		w.stock("A=5")
 		w.shows("s", "A", 4)
 		one.stop()

@@ -94,7 +94,7 @@ func (f *facts) wanted() want {
 	if f.list != nil && f.shop.listed {
 		w.targets = f.list.Targets
 	}
-	w.known = f.av != nil && !(f.av.LastMutationAt.IsZero() && f.av.LastOrderAt.IsZero())
+	w.known = f.av != nil && (!f.av.LastMutationAt.IsZero() || !f.av.LastOrderAt.IsZero())
 	if f.shop.policy.err != nil || f.av == nil {
 		return w
 	}

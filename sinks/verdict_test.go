@@ -19,8 +19,6 @@ func at(minutes int) topics.Time {
 	return topics.TimeOf(time.Date(2026, 9, 26, 2, 0, 0, 0, time.UTC).Add(time.Duration(minutes) * time.Minute))
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // pair is everything about a pair; its methods change one thing each.
 type pair struct {
 	sinks.Facts
@@ -121,8 +119,8 @@ func TestJudge_FindsEveryReason(t *testing.T) {
 
 		"record is no JSON":        {func(p *pair) { p.garbage = "{" }, "blocked config_error"},
 		"record is of another":     {func(p *pair) { p.store.Store = "t" }, "blocked config_error"},
-		"record breaks a rule":     {func(p *pair) { p.store.Percent = ptr(2000 * qty) }, "blocked config_error"},
-		"record of * breaks one":   {func(p *pair) { p.all = topics.Store{Store: "*", Percent: ptr(2000 * qty)} }, "blocked config_error"},
+		"record breaks a rule":     {func(p *pair) { p.store.Percent = new(2000 * qty) }, "blocked config_error"},
+		"record of * breaks one":   {func(p *pair) { p.all = topics.Store{Store: "*", Percent: new(2000 * qty)} }, "blocked config_error"},
 		"cannot be opened":         {func(p *pair) { p.Unopened = errors.New("no url") }, "blocked config_error"},
 		"settings cannot be read":  {func(p *pair) { p.Broken = errors.New("no JSON") }, "blocked config_error"},
 		"address is refused":       {func(p *pair) { p.Trouble = sinks.Outcome{Class: sinks.ClassConfig} }, "blocked config_error"},
@@ -168,12 +166,12 @@ func TestJudge_FindsEveryReason(t *testing.T) {
 
 		"nothing left":  {func(p *pair) { p.show(0); p.want(100, 0) }, "synced zero_available"},
 		"oversold":      {func(p *pair) { p.show(0); p.want(100, -3*qty) }, "synced zero_available"},
-		"all is buffer": {func(p *pair) { p.show(0); p.store.Buffer = ptr(10 * qty) }, "synced zero_by_rule"},
-		"below min":     {func(p *pair) { p.show(0); p.store.Min = ptr(11 * qty) }, "synced zero_by_rule"},
-		"no percent":    {func(p *pair) { p.show(0); p.store.Percent = ptr(topics.Quantity(0)) }, "synced zero_by_rule"},
-		"no max":        {func(p *pair) { p.show(0); p.store.Max = ptr(topics.Quantity(0)) }, "synced zero_by_rule"},
+		"all is buffer": {func(p *pair) { p.show(0); p.store.Buffer = new(10 * qty) }, "synced zero_by_rule"},
+		"below min":     {func(p *pair) { p.show(0); p.store.Min = new(11 * qty) }, "synced zero_by_rule"},
+		"no percent":    {func(p *pair) { p.show(0); p.store.Percent = new(topics.Quantity(0)) }, "synced zero_by_rule"},
+		"no max":        {func(p *pair) { p.show(0); p.store.Max = new(topics.Quantity(0)) }, "synced zero_by_rule"},
 		"half a unit":   {func(p *pair) { p.show(0); p.want(100, qty/2) }, "synced zero_by_rule"},
-		"backorders":    {func(p *pair) { p.show(5 * qty); p.want(100, 0); p.store.Buffer = ptr(-5 * qty) }, "synced in_sync"},
+		"backorders":    {func(p *pair) { p.show(5 * qty); p.want(100, 0); p.store.Buffer = new(-5 * qty) }, "synced in_sync"},
 
 		"all of it": {func(p *pair) {
 			p.Unopened = errors.New("no url")
@@ -202,7 +200,7 @@ func inOrder(a, b topics.SyncReason) int {
 }
 
 func off(store string) *topics.ItemSettings {
-	return &topics.ItemSettings{Store: store, SKU: "A", DisableStockUpdate: ptr(true), ChangedBy: "ani", ChangedAt: at(2)}
+	return &topics.ItemSettings{Store: store, SKU: "A", DisableStockUpdate: new(true), ChangedBy: "ani", ChangedAt: at(2)}
 }
 
 // show makes the shop show another quantity of the revision that is wanted.
@@ -257,7 +255,7 @@ func TestJudge_DisablingIsOverAtItsTimeAndFalseDisablesNothing(t *testing.T) {
 		"*":        func(p *pair) { p.all = topics.Store{Store: "*", DisableStockUpdate: true, DisabledUntil: at(59)} },
 		"pair":     func(p *pair) { p.Own = off("s"); p.Own.DisabledUntil = at(60) },
 		"*|sku":    func(p *pair) { p.AllSet = off("*"); p.AllSet.DisabledUntil = at(60) },
-		"false":    func(p *pair) { p.Own = off("s"); p.Own.DisableStockUpdate = ptr(false) },
+		"false":    func(p *pair) { p.Own = off("s"); p.Own.DisableStockUpdate = new(false) },
 		"null":     func(p *pair) { p.Own = off("s"); p.Own.DisableStockUpdate = nil },
 		"no until": func(p *pair) { p.store.DisabledUntil = at(90) },
 	} {
@@ -283,7 +281,7 @@ func TestJudge_FalseOverridesNoDisablingOfStoreOrSKU(t *testing.T) {
 	} {
 		p := inSync()
 		p.Own = off("s")
-		p.Own.DisableStockUpdate = ptr(false)
+		p.Own.DisableStockUpdate = new(false)
 		change(p)
 		if got, v := p.judge(); v.State != topics.StateDisabled {
 			t.Errorf("%s: got %s, want disabled", name, got)
@@ -307,10 +305,10 @@ func TestJudge_IsDueExactlyWhenTheDesignSaysSo(t *testing.T) {
 		"nightly revision":             {func(p *pair) { p.want(101, 10*qty); p.Availability.Trigger = topics.TriggerNightly }, topics.SyncNightly},
 		"manual revision":              {func(p *pair) { p.want(101, 10*qty); p.Availability.Trigger = topics.TriggerManual }, topics.SyncManual},
 		"lower revision":               {func(p *pair) { p.want(99, 10*qty) }, ""},
-		"buffer":                       {func(p *pair) { p.store.Buffer = ptr(1 * qty) }, topics.SyncSettings},
-		"buffer of a part":             {func(p *pair) { p.store.Buffer = ptr(qty / 2) }, topics.SyncSettings},
-		"buffer of the pair":           {func(p *pair) { p.Own = &topics.ItemSettings{Store: "s", SKU: "A", Buffer: ptr(1 * qty)} }, topics.SyncSettings},
-		"rule without effect":          {func(p *pair) { p.store.Max = ptr(10 * qty) }, ""},
+		"buffer":                       {func(p *pair) { p.store.Buffer = new(1 * qty) }, topics.SyncSettings},
+		"buffer of a part":             {func(p *pair) { p.store.Buffer = new(qty / 2) }, topics.SyncSettings},
+		"buffer of the pair":           {func(p *pair) { p.Own = &topics.ItemSettings{Store: "s", SKU: "A", Buffer: new(1 * qty)} }, topics.SyncSettings},
+		"rule without effect":          {func(p *pair) { p.store.Max = new(10 * qty) }, ""},
 		"warehouse left out":           {func(p *pair) { p.store.ExcludeWarehouses = []string{"W1"} }, topics.SyncSettings},
 		"warehouse left out for all":   {func(p *pair) { p.all = topics.Store{Store: "*", ExcludeWarehouses: []string{"W1"}} }, topics.SyncSettings},
 		"resync of the pair":           {func(p *pair) { p.Own = resync("s", 20) }, topics.SyncResync},
@@ -334,8 +332,8 @@ func TestJudge_IsDueExactlyWhenTheDesignSaysSo(t *testing.T) {
 		"was pending":                  {func(p *pair) { p.Status.State = topics.StatePending; p.Status.Wanted.Cause = topics.SyncResync }, topics.SyncResync},
 		"was sending":                  {func(p *pair) { p.Status.State = topics.StateSending; p.Status.Wanted.Cause = "" }, topics.SyncEvent},
 		"was retrying":                 {func(p *pair) { p.Status.State = topics.StateRetrying }, topics.SyncEvent},
-		"revision before settings":     {func(p *pair) { p.want(101, 10*qty); p.store.Buffer = ptr(1 * qty) }, topics.SyncEvent},
-		"unblocked, and a new setting": {func(p *pair) { p.Status.State = topics.StateBlocked; p.store.Buffer = ptr(1 * qty) }, topics.SyncSettings},
+		"revision before settings":     {func(p *pair) { p.want(101, 10*qty); p.store.Buffer = new(1 * qty) }, topics.SyncEvent},
+		"unblocked, and a new setting": {func(p *pair) { p.Status.State = topics.StateBlocked; p.store.Buffer = new(1 * qty) }, topics.SyncSettings},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := inSync()
@@ -503,7 +501,7 @@ func TestJudge_TheNearestRuleWins(t *testing.T) {
 			} {
 				if mask>>i&1 == 1 {
 					n := topics.Quantity(i + 1)
-					level(ptr(n * qty))
+					level(new(n * qty))
 					want = set.qty(n)
 				}
 			}

@@ -19,13 +19,13 @@ func TestReadAccount_TakesTheHeadersWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // it is in memory
+	defer store.Close()
 	policy := state.Policy{OnHoldReserves: true}
 	task, err := store.OpenTask(t.Context(), 0, policy, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer task.Close() //nolint:errcheck // it is in memory
+	defer task.Close()
 	now := topics.TimeOf(time.Now())
 	reader := state.NewReader(policy)
 	chunks := map[uint32][]byte{}

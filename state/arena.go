@@ -1,6 +1,9 @@
 package state
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // arenaBytes is the size of the blocks that values of one commit are cut from: one allocation for
 // some hundreds of records, and no more than that kept alive by the last of them.
@@ -44,7 +47,7 @@ func (a *arena) cut(b []byte) []byte {
 	if n := len(b); n <= len(a.rest) {
 		a.rest = a.rest[n:]
 	}
-	return b[:len(b):len(b)]
+	return slices.Clip(b)
 }
 
 // recycle gives the blocks back: nobody holds a value that was cut from them.

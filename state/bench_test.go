@@ -18,6 +18,7 @@ func benchLine(sku string, line int, version int64) *topics.Mutation {
 }
 
 func newBenchRig(b *testing.B) *rig {
+	b.Helper()
 	r := newRig(b, state.Policy{ReturnsReserve: true})
 	r.shallow, r.cacheBytes = true, state.DefaultCacheBytes
 	b.Cleanup(r.close)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,7 +103,7 @@ func script(r *rig) {
 func (r *rig) recovered(t *testing.T, left *vfs.MemFS) error {
 	t.Helper()
 	after := newClosedRig(process{t}, r.policy)
-	after.shallow, after.fs, after.log, after.now = true, left, r.log[:len(r.log):len(r.log)], r.now
+	after.shallow, after.fs, after.log, after.now = true, left, slices.Clip(r.log), r.now
 	if err := (process{t}).run(after.open); err != nil { // compares bytes at the position found
 		return err
 	}
@@ -163,7 +164,7 @@ func TestStore_SurvivesAPowerCutAtAnyMoment(t *testing.T) {
 var faults = map[string]func(n int, logger *fatalLogger) (injector errorfs.Injector, fired func() bool){
 	"an error": func(n int, _ *fatalLogger) (errorfs.Injector, func() bool) {
 		index := errorfs.OnIndex(int32(n))
-		return errorfs.ErrInjected.If(index), func() bool { return index.Index.Load() < 0 }
+		return errorfs.ErrInjected.If(index), func() bool { return index.Load() < 0 }
 	},
 	"a full disk": func(n int, logger *fatalLogger) (errorfs.Injector, func() bool) {
 		var ops atomic.Int64

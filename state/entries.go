@@ -208,11 +208,11 @@ func (it *item) ledger() iter.Seq[*line] {
 func (it *item) since(at *topics.Time, warehouse int32) iter.Seq[*line] {
 	return func(yield func(*line) bool) {
 		s := &it.entries
-		for i := len(s.chunks) - 1; i >= 0; i-- {
-			if s.chunks[i].latest < *at {
+		for i, v := range slices.Backward(s.chunks) {
+			if v.latest < *at {
 				continue
 			}
-			for place, e := range s.each(s.chunks[i].start, s.end(i)) {
+			for place, e := range s.each(v.start, s.end(i)) {
 				l := &e.line
 				if e.isOrder || l.warehouse != warehouse || l.at < *at || !it.isCurrent(place, e) {
 					continue

@@ -124,22 +124,22 @@ func formatGolden(list []golden) string {
 }
 
 // readGolden reads records from testdata.
-func readGolden(t testing.TB, name string) []golden {
-	t.Helper()
+func readGolden(tb testing.TB, name string) []golden {
+	tb.Helper()
 	text, err := os.ReadFile("testdata/" + name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var list []golden
 	for _, block := range strings.Split(strings.TrimSpace(string(text)), "\n\n")[1:] {
 		lines := strings.Split(block, "\n")
 		if len(lines) != 3 {
-			t.Fatalf("block %q has %d lines, want a name, a key and a value", lines[0], len(lines))
+			tb.Fatalf("block %q has %d lines, want a name, a key and a value", lines[0], len(lines))
 		}
 		key, err1 := hex.DecodeString(lines[1])
 		value, err2 := hex.DecodeString(lines[2])
 		if err1 != nil || err2 != nil {
-			t.Fatalf("%s: %v %v", lines[0], err1, err2)
+			tb.Fatalf("%s: %v %v", lines[0], err1, err2)
 		}
 		list = append(list, golden{lines[0], key, value})
 	}

@@ -264,16 +264,6 @@ func (r *rig) fold(input, n int) {
 	}
 }
 
-// foldAll folds and commits everything, in commits of n records of each input.
-func (r *rig) foldAll(n int) {
-	r.tb.Helper()
-	for r.left() {
-		r.fold(state.InputMutations, n)
-		r.fold(state.InputOrders, n)
-		r.commit()
-	}
-}
-
 // left tells whether an input has records that are not folded.
 func (r *rig) left() bool {
 	return r.task.Expects(state.InputMutations) < int64(len(r.inputs[state.InputMutations])) ||

@@ -43,7 +43,7 @@ func putPair(t *testing.T, s *state.Scratch, key, value string) {
 
 func TestScratch_SortsAndKeepsTheLastOfAKey(t *testing.T) {
 	s := openScratch(t, t.TempDir())
-	defer s.Close() //nolint:errcheck // the directory goes with the test
+	defer s.Close()
 	for _, key := range []string{"b2", "a1", "c", "b1", "b3", "a1"} {
 		putPair(t, s, key, key)
 	}
@@ -67,7 +67,7 @@ func TestScratch_SortsAndKeepsTheLastOfAKey(t *testing.T) {
 // Ensure what is put in comes out when it is more than one batch, and the caller may use its slices again.
 func TestScratch_TakesMoreThanABatch(t *testing.T) {
 	s := openScratch(t, t.TempDir())
-	defer s.Close() //nolint:errcheck // the directory goes with the test
+	defer s.Close()
 	const n = 300
 	value := bytes.Repeat([]byte("v"), 10_000)
 	var key []byte

@@ -135,8 +135,9 @@ func (t *Task) flush() error {
 		return err
 	}
 	list, order := t.pending.list, t.pending.sorted()
-	b := t.store.db.NewBatch(pebble.WithMaxRetainedSizeBytes(2 * flushBytes)) // its memory is used again
-	defer b.Close()                                                           //nolint:errcheck // a closed batch has nothing left to report
+	// The batch's memory is used again.
+	b := t.store.db.NewBatch(pebble.WithMaxRetainedSizeBytes(2 * flushBytes))
+	defer b.Close() //nolint:errcheck // a closed batch has nothing left to report
 	for i, k := range order {
 		w := &list[k.at]
 		if i+1 < len(order) && bytes.Equal(w.key, list[order[i+1].at].key) {

@@ -134,7 +134,7 @@ func TestKfake_RunsInsideSynctest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close() //nolint:errcheck // nothing on disk
+		defer c.Close()
 		w := c.Wire()
 		cl, err := c.NewClient(w.Opt(), kgo.AllowAutoTopicCreation())
 		if err != nil {

@@ -65,7 +65,7 @@ func install(ctx context.Context, home string) error {
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // a left-over directory in a cache harms nobody
+	defer os.RemoveAll(work)
 	list := filepath.Join(work, "requirements.txt")
 	if err := os.WriteFile(list, requirements, 0o600); err != nil {
 		return fmt.Errorf("install: %w", err)
