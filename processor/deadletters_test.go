@@ -241,7 +241,7 @@ func TestDeadLetters_RefuseWhatASKUCannotHold(t *testing.T) {
 			records = append(records, line("FULL", fmt.Sprint("in/", n), "W", topics.MaxQuantity, ""),
 				line("FULL", fmt.Sprint("out/", n), "W", -topics.MaxQuantity, "O1"))
 		}
-		const widest = 1400 // warehouses of some 395 bytes each are more than half a MiB
+		const widest = 2000 // warehouses of some 395 bytes each are more than half a MiB
 		for n := range widest {
 			name := strings.Repeat("\U0001F4E6", 96) + fmt.Sprintf("%04d", n)
 			records = append(records, line("WIDE", fmt.Sprint("wide/", n), name, topics.One, ""))

@@ -86,7 +86,7 @@ func produce(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, w *testenv.
 
 func settle(t *testing.T, c *testenv.Cluster, prefix topics.Prefix) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := testenv.WaitQuiet(ctx, c, prefix); err != nil {
 		t.Fatalf("wait until all input is folded: %v", err)
