@@ -36,7 +36,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka test-data sim crash bench bench-peer lint fuzz check
+.PHONY: help build demo run test test-kafka test-data sim crash upgrade bench bench-peer lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ crash: ## every row of the crash table: SEEDS (40) on virtual time, KILLS (5) on
 		| grep -vE '^ *=== (RUN|PAUSE|CONT)|seed_'
 	STOCKSYNC_KAFKA=1 STOCKSYNC_CRASH_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -v -run '^TestCrashKafka_' \
 		./processor | grep -vE '^ *=== (RUN|PAUSE|CONT)'
+
+upgrade: ## a rolling upgrade between builds that write formats n and n+1 of the changelog
+	STOCKSYNC_UPGRADE=1 $(GO) test -count 1 -timeout 10m -v -run '^TestUpgrade_' ./processor
 
 bench: ## throughput of the pipeline beside its ceilings, after an answer check
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCH_PACKAGE)

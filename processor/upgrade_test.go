@@ -16,13 +16,13 @@ import (
 // A rolling upgrade, with builds of this tree: "reads" knows format 2 of the changelog and writes 1, as a release
 // does before it may write the new one; "writes" writes 2. Instances go from one to the other while both run. A
 // build that does not know format 2 halts its tasks and names the format. The part that looks at the changelog must
-// know format 2 as well: it runs in a test binary built like "reads". `make mutants` runs it.
+// know format 2 as well: it runs in a test binary built like "reads". `make upgrade` runs it.
 func TestUpgrade_RollsFromFormatToFormatAndRefusesANewerOne(t *testing.T) {
 	switch {
 	case os.Getenv(upgradeBuildsVar) != "":
 		rollUpgrade(t, filepath.SplitList(os.Getenv(upgradeBuildsVar)))
 		return
-	case os.Getenv("STOCKSYNC_MUTANTS") == "":
+	case os.Getenv("STOCKSYNC_UPGRADE") == "":
 		return
 	}
 	reading := []edit{
