@@ -242,7 +242,7 @@ func TestBalancer_HandsOutUnequalPartitionCounts(t *testing.T) {
 // Ensure of two members that claim a partition the one of the later generation has it.
 func TestBalancer_BelievesTheLaterGeneration(t *testing.T) {
 	g := newGroup(t, 2)
-	for id, generation := range map[string]int32{"a": 7, "b": 3, "c": 5} {
+	for id, generation := range map[string]int32{"a": 3, "b": 7, "c": 5} {
 		g.join(id)
 		g.members[id].joined = generation
 		for _, topic := range inputs {
@@ -253,13 +253,13 @@ func TestBalancer_BelievesTheLaterGeneration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"b", "c"} {
+	for _, id := range []string{"a", "c"} {
 		if n := len(plan[id][inputs[0]]); n != 0 {
-			t.Errorf("%s: got %d partitions while a has them, want none", id, n)
+			t.Errorf("%s: got %d partitions while b has them, want none", id, n)
 		}
 	}
-	if n := len(plan["a"][inputs[0]]); n != 1 {
-		t.Errorf("a: got %d partitions, want one of the two it has", n)
+	if n := len(plan["b"][inputs[0]]); n != 1 {
+		t.Errorf("b: got %d partitions, want one of the two it has", n)
 	}
 }
 

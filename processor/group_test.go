@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +125,43 @@ func zombie(t *testing.T, c *testenv.Cluster, key kmsg.Key, first bool) {
 	acks = append(acks, produce(t, c, prefix, w, 200)...)
 	settle(t, c, prefix)
 	check(t, c, prefix, acks)
+}
+
+// Ensure a member that never hears that the group has given it up cannot commit either, not even a first task
+// record, for which it has polled nothing (P3).
+func TestGroup_RefusesTheCommitOfADeafZombie(t *testing.T) {
+	c := testenv.StartKfake(t)
+	prefix := ensure(t, c, 2)
+	cfg, wire := oneLane(t, c, prefix, "deaf")
+	var hears atomic.Bool
+	c.Fake.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.Fake.KeepControl()
+		req := r.(*kmsg.HeartbeatRequest)
+		if hears.Load() || req.InstanceID == nil || *req.InstanceID != "deaf.0" {
+			return nil, nil, false
+		}
+		return req.ResponseKind(), nil, true // all is well
+	})
+	held := wire.HoldRequest(kmsg.Produce)
+	deaf := start(t, cfg)
+	until(t, func(ctx context.Context) error { return held.Wait(ctx, 1) })
+	next, _ := oneLane(t, c, prefix, "awake")
+	awake := start(t, next)
+	tasks(t, awake.Processor, 2)
+	acks := produce(t, c, prefix, testenv.NewWorkload(testenv.RealisticWorkload(61)), 200)
+	settle(t, c, prefix)
+	held.Release()
+	until(t, func(context.Context) error { // it has tried, and is told to start again
+		for _, task := range deaf.Tasks() {
+			if task.Counters.Consumed > 0 {
+				return nil
+			}
+		}
+		return errors.New("it has seen nothing of what was folded meanwhile")
+	})
+	check(t, c, prefix, acks)
+	hears.Store(true)
+	tasks(t, deaf.Processor, 1)
 }
 
 // lastRecords returns the newest task record of each partition.

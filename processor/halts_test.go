@@ -339,6 +339,25 @@ func TestHalts_AtAnInputMadeAnew(t *testing.T) {
 	})
 }
 
+// Ensure a new session, whose client has not known the topic before, does not take the new one for the old.
+func TestHalts_AtAnInputMadeAnewBetweenSessions(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		s := newSite(t, c)
+		wire := c.Wire()
+		s.cfg.ClientOpts = append(s.cfg.ClientOpts, wire.Opt())
+		i := s.start()
+		s.halts(i, "")
+		wire.Stall()
+		s.remake(topics.Orders)
+		leaveOpen(t, c, s.prefix, "one.0", false) // fences the session
+		for p := range int32(siteTasks) {
+			s.up.send(at(topics.Orders, p, "A", "{}"), s.up.delta(s.up.skuOn(p)))
+		}
+		wire.Resume()
+		s.halts(i, "topic was deleted and made anew", allTasks...)
+	})
+}
+
 func TestHalts_AtAChangelogMadeAnew(t *testing.T) {
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
