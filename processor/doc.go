@@ -18,6 +18,13 @@
 // Between fold and commit a lane gives its tasks' background work a step (background.go): the nightly
 // run and the walk after a change of policy. Their output goes into the same overlay and transaction.
 //
+// # Membership
+//
+// A lane is a static member of the group (member.go), so a restart takes its own place. Three watches see
+// to it that no task waits for the dead: a lane's producer id is taken over before it restores, a read that
+// stands before an open transaction fences an owner that the group no longer lists (fence.go), and a task
+// that nobody has makes the group balance anew (orphan.go).
+//
 // # Crash table
 //
 // What a crash leaves behind at each point, and what the next start does about it:
@@ -30,7 +37,8 @@
 //	EndTxn ok, before Pebble         Pebble is behind; the replay brings the rest
 //	half of Pebble's flush           a batch is whole or absent; Pebble is behind
 //	during restore                   the stored position says where to go on
-//	during revoke                    the overlay is gone, the inputs are read again by the new owner
+//	during revoke                    the overlay is gone, the inputs are read again by the new owner;
+//	                                 the group may need to be told that there is none
 //	during the nightly run           the cursor in the task record says where to go on
 //
 // # Invariants
