@@ -33,9 +33,11 @@ const (
 	// commits nothing, up to retryWaitMax, which is short beside the group's session timeout.
 	retryWait    = 250 * time.Millisecond
 	retryWaitMax = 2 * time.Second
-	// maxFenced in fencedWindow means that two processes share an INSTANCE_ID.
+	// maxFenced in fencedWindow means that two processes share an INSTANCE_ID. fencedGrace is the most that
+	// one of them lets the other be meanwhile.
 	maxFenced    = 3
 	fencedWindow = time.Minute
+	fencedGrace  = 2 * time.Second
 	// leaveTimeout bounds what is said to the group at the end of a session, and again at the end of all:
 	// a group that is not told finds out after the session timeout.
 	leaveTimeout = 2 * time.Second
@@ -71,7 +73,6 @@ type lane struct {
 	records    int       // folded since the last commit
 	oldest     time.Time // broker time of the first of them
 	maxRecords int       // commit at the latest after so many; halved by an abort
-	fenced     []time.Time
 	slab       slab
 	pool       fetchPool
 	fetched    []*kgo.Record // that the overlay was made of: strings in it alias them
@@ -102,8 +103,9 @@ func (l *lane) run(ctx context.Context) error {
 		case errors.Is(err, errState), errors.Is(err, state.ErrInvariant), !errors.Is(err, errSession):
 			return err
 		}
-		if err := l.countFenced(err); err != nil {
-			return err
+		grace, gaveUp := l.countFenced(err)
+		if gaveUp != nil {
+			return gaveUp
 		}
 		l.p.metrics.sessions.Inc()
 		l.log.Warn("starting a new session", "cause", err)
@@ -111,7 +113,7 @@ func (l *lane) run(ctx context.Context) error {
 			wait = retryWait
 		}
 		select {
-		case <-time.After(wait):
+		case <-time.After(wait + grace):
 		case <-ctx.Done():
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -63,26 +65,47 @@ func (l *lane) leaveGroup(ctx context.Context) {
 	}
 }
 
-// countFenced gives up when another process keeps taking the lane's place.
-func (l *lane) countFenced(err error) error {
+// countFenced gives up when another process keeps taking the places of this one's lanes. Until then it
+// returns how long to let the other be, which is not the same in both: they would go on taking each other's
+// place, and give up together.
+func (l *lane) countFenced(err error) (grace time.Duration, _ error) {
 	fenced := errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) ||
 		errors.Is(err, kerr.FencedInstanceID)
 	if !fenced || errors.Is(err, errSlow) {
-		return nil
+		return 0, nil
 	}
 	now := l.p.c.Now()
-	recent := l.fenced[:0]
-	for _, at := range append(l.fenced, now) {
-		if now.Sub(at) < fencedWindow {
-			recent = append(recent, at)
+	if n, own := l.p.fencings.count(l.name, now); n >= maxFenced && own > 1 {
+		return 0, fmt.Errorf("%w (%q): fenced %d times in %s; give each process a name of its own",
+			ErrFenced, l.p.c.InstanceID, n, fencedWindow)
+	}
+	return time.Duration(now.UnixNano() % int64(fencedGrace)), nil
+}
+
+// fencings are the times at which lanes of this process were fenced.
+type fencings struct {
+	mu  sync.Mutex
+	all []fencing
+}
+
+type fencing struct {
+	lane string
+	at   time.Time
+}
+
+// count adds one and returns how many there are in the window, and how many are the lane's own: one incident
+// may fence every lane once.
+func (f *fencings) count(lane string, now time.Time) (all, own int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = slices.DeleteFunc(f.all, func(one fencing) bool { return now.Sub(one.at) >= fencedWindow })
+	f.all = append(f.all, fencing{lane, now})
+	for _, one := range f.all {
+		if one.lane == lane {
+			own++
 		}
 	}
-	l.fenced = recent
-	if len(recent) < maxFenced {
-		return nil
-	}
-	return fmt.Errorf("%w (%q): fenced %d times in %s; give each process a name of its own",
-		ErrFenced, l.p.c.InstanceID, len(recent), fencedWindow)
+	return len(f.all), own
 }
 
 // groupError ends the session when the group refuses this member: the client would go on asking for ever.

@@ -62,6 +62,8 @@ type Processor struct {
 	calendar calendar
 	pace     pace
 
+	fencings fencings
+
 	mu    sync.Mutex
 	lanes []*lane
 }
