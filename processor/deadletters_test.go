@@ -144,6 +144,7 @@ func odd() []kgo.RecordHeader {
 }
 
 func TestDeadLetters_HoldEveryBadRecordOnceAndThePartitionGoesOn(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 1)
 		up := newUpstream(t, c, prefix, 1)
@@ -226,6 +227,7 @@ func compareLetter(t *testing.T, p *poison, letters map[testenv.Place][]*kgo.Rec
 
 // Ensure the two reasons that take a large SKU are found too, and leave the SKU as it was.
 func TestDeadLetters_RefuseWhatASKUCannotHold(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 1)
 		up := newUpstream(t, c, prefix, 1)

@@ -156,6 +156,7 @@ func (d *doomed) atLoss(rule func() *testenv.Loss) {
 }
 
 func TestDeath_LeavesWhatARefoldOfTheInputGives(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		all := t
 		for i, p := range deathPoints {

@@ -72,6 +72,7 @@ func compareSaid(t *testing.T, got []*topics.Availability, want ...said) {
 // Ensure every accepted event emits its SKU again, whether or not a number changed: that is how people force a
 // shop to be brought in line.
 func TestEmit_ADummyEntryAndItsCancellation(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		d := newDesk(t, c)
 		compareSaid(t, d.says(d.line("L", 1, 5*topics.One, topics.StatusPosted)),
@@ -90,6 +91,7 @@ func TestEmit_ADummyEntryAndItsCancellation(t *testing.T) {
 }
 
 func TestEmit_ATouch(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		d := newDesk(t, c)
 		first := d.says(d.line("L", 1, 5*topics.One, topics.StatusPosted))
@@ -117,6 +119,7 @@ func TestEmit_ATouch(t *testing.T) {
 
 // Ensure what one commit folds of a SKU is one record, which counts its causes and names the newest four.
 func TestEmit_OneRecordForACommit(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		d := newDesk(t, c)
 		var records []*kgo.Record

@@ -16,6 +16,7 @@ import (
 // Ensure an open transaction of an instance that is gone, which the broker would leave open for a minute,
 // holds up no successor: neither where it stands in the changelog nor where the group's offsets are part of it.
 func TestFence_EndsWhatTheDeadLeftOpen(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		for _, row := range []struct {
 			name, owner string

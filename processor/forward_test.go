@@ -15,6 +15,7 @@ import (
 
 // Ensure a producer that places keys by CRC32, as librdkafka does, ends with what Java's murmur2 would have.
 func TestForward_MakesRecordsOfAnotherPartitionerCountOnce(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 4)
 		i := start(t, config(t, c, prefix, "one"))
@@ -47,6 +48,7 @@ func TestForward_MakesRecordsOfAnotherPartitionerCountOnce(t *testing.T) {
 }
 
 func TestForward_SaysWhereARecordCameInFirst(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		up := newUpstream(t, c, prefix, 2)
@@ -80,6 +82,7 @@ func TestForward_SaysWhereARecordCameInFirst(t *testing.T) {
 }
 
 func TestForward_GivesUpAfterTwoHops(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 3)
 		up := newUpstream(t, c, prefix, 3)
@@ -119,6 +122,7 @@ func TestForward_GivesUpAfterTwoHops(t *testing.T) {
 // Ensure records of some size that one commit forwards to one partition are not refused together: the broker
 // holds their batch against the topic's limit.
 func TestForward_KeepsBatchesWithinTheInputsLimit(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		up := newUpstream(t, c, prefix, 2)

@@ -40,6 +40,7 @@ func oneLane(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, id string) 
 
 // Ensure the answer to a commit may be lost, once or for good: what it committed is not folded again.
 func TestGroup_LosesTheAnswerToACommit(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		cfg, wire := oneLane(t, c, prefix, "one")
@@ -66,7 +67,7 @@ func TestGroup_LosesTheAnswerToACommit(t *testing.T) {
 // Ensure a member that the group has given up cannot commit when it wakes, wherever in its transaction it
 // fell asleep, and that its partitions are taken over within the time that is promised.
 func TestGroup_RefusesTheCommitOfAZombie(t *testing.T) {
-	t.Parallel() // it waits for time to pass
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		for _, row := range []struct {
 			name  string
@@ -130,6 +131,7 @@ func zombie(t *testing.T, c *testenv.Cluster, key kmsg.Key, first bool) {
 // Ensure a member that never hears that the group has given it up cannot commit either, not even a first task
 // record, for which it has polled nothing (P3).
 func TestGroup_RefusesTheCommitOfADeafZombie(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	cfg, wire := oneLane(t, c, prefix, "deaf")
@@ -183,6 +185,7 @@ func lastRecords(t *testing.T, c *testenv.Cluster, prefix topics.Prefix) map[int
 
 // Ensure what a member has folded of a partition and not committed goes when the partition goes (P2).
 func TestGroup_ProducesNothingForALostPartition(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 4)
 		cfg, _ := oneLane(t, c, prefix, "holds")
@@ -225,6 +228,7 @@ func TestGroup_ProducesNothingForALostPartition(t *testing.T) {
 
 // Ensure one record that the broker refuses takes the whole transaction with it.
 func TestGroup_AbortsAllWhenOneRecordIsRefused(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		cfg, _ := oneLane(t, c, prefix, "one")
@@ -272,6 +276,7 @@ func limitAvailability(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, l
 
 // Ensure of two processes with one INSTANCE_ID one gives up and says why, and the stock is right all the same.
 func TestGroup_EndsOneOfTwoProcessesWithOneInstanceID(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		w := testenv.NewWorkload(testenv.RealisticWorkload(41))

@@ -195,6 +195,7 @@ func (s *site) remake(base string) {
 var allTasks = []int32{0, 1, 2}
 
 func TestHalts_AtInputThatIsGoneBeforeItWasFolded(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		s.send(2)
@@ -213,6 +214,7 @@ func TestHalts_AtInputThatIsGoneBeforeItWasFolded(t *testing.T) {
 }
 
 func TestHalts_AtInputThatGoesWhileItIsBehind(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		wire := c.Wire()
@@ -230,6 +232,7 @@ func TestHalts_AtInputThatGoesWhileItIsBehind(t *testing.T) {
 
 // Ensure commands that retention took are no reason to halt, and those that are left are carried out.
 func TestHalts_NotAtCommandsThatAreGone(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		command := func(id string) *kgo.Record {
@@ -258,6 +261,7 @@ func TestHalts_NotAtCommandsThatAreGone(t *testing.T) {
 // Ensure a position behind the last record is not taken for a loss when retention takes all: the offset after
 // it is a marker's, as after every transaction of an upstream.
 func TestHalts_NotAtMarkersThatAreGone(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		i := s.start()
@@ -295,6 +299,7 @@ func TestHalts_NotAtMarkersThatAreGone(t *testing.T) {
 // Ensure a batch that is small on its way in and huge when it is unpacked neither takes all memory nor stops
 // its partition without a word.
 func TestHalts_AtABatchThatTakesTooMuchMemory(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		s.cfg.ClientOpts = append(s.cfg.ClientOpts, kgo.MaxDecompressBatchBytes(1<<20))
@@ -312,6 +317,7 @@ func TestHalts_AtABatchThatTakesTooMuchMemory(t *testing.T) {
 }
 
 func TestHalts_AtAnInputMadeAnew(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		i := s.start()
@@ -341,6 +347,7 @@ func TestHalts_AtAnInputMadeAnew(t *testing.T) {
 
 // Ensure a new session, whose client has not known the topic before, does not take the new one for the old.
 func TestHalts_AtAnInputMadeAnewBetweenSessions(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		wire := c.Wire()
@@ -359,6 +366,7 @@ func TestHalts_AtAnInputMadeAnewBetweenSessions(t *testing.T) {
 }
 
 func TestHalts_AtAChangelogMadeAnew(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		i := s.start()
@@ -381,6 +389,7 @@ func TestHalts_AtAChangelogMadeAnew(t *testing.T) {
 // Ensure a store ahead of the changelog is not believed: committed records are lost. A real broker has no way
 // to lose them on request, so the store is made to say that it was further.
 func TestHalts_AtAChangelogThatIsTooShort(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		dir := t.TempDir()
@@ -416,6 +425,7 @@ func TestHalts_AtAChangelogThatIsTooShort(t *testing.T) {
 }
 
 func TestHalts_AtAvailabilityWithoutATaskRecord(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := &site{t: t, c: c, prefix: ensure(t, c, siteTasks), admin: kadm.NewClient(c.Client(t))}
 		s.cfg = config(t, c, s.prefix, "one")
@@ -433,6 +443,7 @@ func TestHalts_AtAvailabilityWithoutATaskRecord(t *testing.T) {
 }
 
 func TestHalts_AtANewerFormat(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		s.up.send(at(topics.Changelog, 1, string(state.TaskKey()), "\x63of a release to come"))
@@ -448,6 +459,7 @@ func TestHalts_AtANewerFormat(t *testing.T) {
 }
 
 func TestHalts_AtAnotherPartitionCount(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		for _, d := range topics.Definitions() {
@@ -501,6 +513,7 @@ func refuses(t *testing.T, cfg processor.Config, want error, says ...string) {
 }
 
 func TestRun_RefusesTopicsThatAreNotAsTheyMustBe(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := &site{t: t, c: c, prefix: c.Prefix(t), admin: kadm.NewClient(c.Client(t))}
 		s.cfg = config(t, c, s.prefix, "one")
@@ -544,6 +557,7 @@ func TestRun_RefusesTopicsThatAreNotAsTheyMustBe(t *testing.T) {
 }
 
 func TestRun_RefusesABrokerWithoutTransactionVersion2(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t, func(k *testenv.KfakeConfig) {
 		k.Opts = append(k.Opts, kfake.MaxVersions(kversion.V3_9_0()))
 	})
@@ -552,6 +566,7 @@ func TestRun_RefusesABrokerWithoutTransactionVersion2(t *testing.T) {
 }
 
 func TestRun_SaysThatNoBrokerAnswers(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
@@ -561,6 +576,7 @@ func TestRun_SaysThatNoBrokerAnswers(t *testing.T) {
 }
 
 func TestRun_RefusesAStateDirectoryInUse(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	cfg := config(t, c, prefix, "one")
@@ -571,6 +587,7 @@ func TestRun_RefusesAStateDirectoryInUse(t *testing.T) {
 }
 
 func TestRun_RefusesAStateDirectoryOfAnotherInstallation(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	s := newSite(t, c)
 	other := s.cfg

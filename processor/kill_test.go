@@ -28,6 +28,7 @@ func startProcess(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, id str
 
 // Ensure kill -9 at any moment loses nothing and applies nothing twice, with and without the state directory.
 func TestKill_LosesNothingAndAppliesNothingTwice(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		const kills, events, rate = 10, 9000, 1500
 		prefix := ensure(t, c, 6)

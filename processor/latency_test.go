@@ -12,7 +12,7 @@ import (
 
 // Ensure an event that comes after a while without any is not made to wait for a commit interval.
 func TestLatency_OfAnEventOnAnIdleProcessor(t *testing.T) {
-	t.Parallel() // it waits for time to pass
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		const interval = 3 * time.Second
 		prefix := ensure(t, c, 1)
@@ -39,6 +39,7 @@ func TestLatency_OfAnEventOnAnIdleProcessor(t *testing.T) {
 
 // Ensure events that follow one another are folded together: one commit an interval.
 func TestLatency_OfEventsThatFollowOneAnother(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		const interval = 500 * time.Millisecond
 		prefix := ensure(t, c, 1)

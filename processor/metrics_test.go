@@ -13,6 +13,7 @@ import (
 )
 
 func TestMetrics_CountWhatWasFolded(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c) // one line in each partition
 		reg := prometheus.NewRegistry()
@@ -72,6 +73,7 @@ stocksync_processor_tasks{phase="running"} 3
 
 // Ensure what is shown of a restore is gone when the task is.
 func TestMetrics_ShowRestoresOfTasksThatAreHere(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		s.cfg.StateDir = t.TempDir()

@@ -14,6 +14,7 @@ import (
 )
 
 func TestPositions_AreShownBesideARunningInstance(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		i := s.start()
@@ -45,6 +46,7 @@ func TestPositions_AreShownBesideARunningInstance(t *testing.T) {
 }
 
 func TestPositions_AreNotSetWhileTheGroupRuns(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		i := s.start()
@@ -58,6 +60,7 @@ func TestPositions_AreNotSetWhileTheGroupRuns(t *testing.T) {
 }
 
 func TestPositions_RefuseWhatIsNotThere(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		s.sendTo(0, 4)
@@ -90,6 +93,7 @@ func TestPositions_RefuseWhatIsNotThere(t *testing.T) {
 
 // Ensure records that are passed over are not folded, and records read again are not folded twice.
 func TestPositions_AreWhereTheTaskGoesOn(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		s.sendTo(0, 3)
@@ -117,6 +121,7 @@ func TestPositions_AreWhereTheTaskGoesOn(t *testing.T) {
 
 // Ensure positions that a person cannot set to are no reason to give up: what fails leaves nothing behind.
 func TestPositions_ChangeNothingWhenTheyFail(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		s := newSite(t, c)
 		before := len(read(t, c, s.prefix, topics.Changelog))

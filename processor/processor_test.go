@@ -2,6 +2,7 @@ package processor_test
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"os"
 	"sync"
@@ -19,6 +20,10 @@ import (
 func TestMain(m *testing.M) {
 	if text := os.Getenv(crashChildVar); text != "" {
 		os.Exit(runCrashChild(text))
+	}
+	// The tests wait for groups, clocks and commits more than they work. A flag of the command line wins.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		os.Exit(1)
 	}
 	os.Exit(testenv.Main(m))
 }

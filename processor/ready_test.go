@@ -35,6 +35,7 @@ func unready(t *testing.T, p *processor.Processor, says string) {
 }
 
 func TestReady_NotBeforeTheGroupHasAssignedTasks(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	cfg, wire := oneLane(t, c, prefix, "one")
@@ -76,6 +77,7 @@ func TestReady_UnderSteadyLoad(t *testing.T) {
 }
 
 func TestReady_NotWhileATaskIsLate(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		cfg, _ := oneLane(t, c, prefix, "one")
@@ -102,6 +104,7 @@ func TestReady_NotWhileATaskIsLate(t *testing.T) {
 }
 
 func TestReady_NotWithoutABroker(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	cfg, wire := oneLane(t, c, prefix, "one")

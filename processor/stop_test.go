@@ -11,7 +11,7 @@ import (
 const stopWithin = 13 * time.Second
 
 func TestStop_EndsWhileTheBrokerIsGone(t *testing.T) {
-	t.Parallel() // it waits for time to pass
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		cfg := config(t, c, prefix, "one")
