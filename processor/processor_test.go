@@ -107,6 +107,7 @@ func check(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, acks []testen
 }
 
 func TestProcessor_FoldsARealisticUpstreamExactly(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 4)
 		start(t, config(t, c, prefix, "one"))
@@ -117,6 +118,7 @@ func TestProcessor_FoldsARealisticUpstreamExactly(t *testing.T) {
 }
 
 func TestProcessor_ResumesFromItsStateAndWithoutIt(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 4)
 		w := testenv.NewWorkload(testenv.RealisticWorkload(2))
@@ -139,6 +141,7 @@ func TestProcessor_ResumesFromItsStateAndWithoutIt(t *testing.T) {
 }
 
 func TestProcessor_InstancesTradePartitionsUnderLoad(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 6)
 		w := testenv.NewWorkload(testenv.RealisticWorkload(3))
