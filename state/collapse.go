@@ -74,8 +74,7 @@ func (h *horizon) findStays() {
 	for l := range h.ledger() {
 		young := l.arrived >= h.before || l.at.UTCDay() >= h.before
 		if young && (h.stays.isZero() || l.position().compare(h.stays) < 0) {
-			h.stays = l.position()
-			h.stays.id = strings.Clone(h.stays.id)
+			h.stays = l.position() // the entries stay where they are until the end
 		}
 	}
 }
@@ -158,7 +157,7 @@ func (h *horizon) collapseLines() {
 			h.lineFrontier = p
 		}
 	}
-	h.lineFrontier.id = strings.Clone(h.lineFrontier.id)
+	h.lineFrontier.id = strings.Clone(h.lineFrontier.id) // the entries' memory goes
 	for o, k := range h.kept {
 		h.keep(o, k)
 	}
@@ -202,7 +201,7 @@ func (h *horizon) collapseOrders() {
 	named := map[string]bool{}
 	for l := range h.ledger() {
 		if l.orderLineID != "" && (h.done.Lines == 0 || !h.goes(l)) {
-			named[l.orderLineID] = true // the entries stay as they are until the end
+			named[l.orderLineID] = true
 		}
 	}
 	h.orders.remove(func(o *orderLine) bool {

@@ -348,42 +348,60 @@ func TestCollapse_LeavesWhatIsDatedAhead(t *testing.T) {
 	a.check()
 }
 
-// Ensure a base that would not fit is not made: the lines stay, and so does every total. What comes later
-// in effective order keeps Actual in its range here.
-func TestCollapse_LeavesASKUWhoseBaseWouldOverflow(t *testing.T) {
-	a := newAging(t)
-	post := func(id string, version int64, qty topics.Quantity, after time.Duration) {
-		m := topics.Mutation{
-			SKU: "A", LineID: id, Version: version, Warehouse: "W", Qty: qty,
-			EffectiveAt: topics.TimeOf(time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC).Add(after)),
+// Ensure a sum that would not fit is not made: the lines stay with the order line that they name, and so
+// does every total. What comes later in effective order keeps Actual in its range here; with a count among
+// the old lines, the sum of what was delivered is the one that would not fit.
+func TestCollapse_LeavesASKUWhoseSumsWouldOverflow(t *testing.T) {
+	for _, counted := range []bool{false, true} {
+		a := newAging(t)
+		post := func(id string, version int64, kind topics.MutationKind, qty topics.Quantity, after time.Duration) {
+			m := topics.Mutation{
+				SKU: "A", LineID: id, Version: version, Warehouse: "W", Kind: kind, Qty: qty,
+				EffectiveAt: topics.TimeOf(time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC).Add(after)),
+			}
+			switch {
+			case id == "old":
+				m.OrderLineID = "O2"
+			case counted && kind == topics.KindDelta:
+				m.OrderLineID = "O1"
+			}
+			if got := a.fold(testenv.Event{Topic: topics.Mutations, Key: []byte("A"), Value: m.AppendJSON(nil)}); got != "applied" {
+				t.Fatalf("line %s: got %s", id, got)
+			}
 		}
-		if got := a.fold(testenv.Event{Topic: topics.Mutations, Key: []byte("A"), Value: m.AppendJSON(nil)}); got != "applied" {
-			t.Fatalf("line %s: got %s", id, got)
+		const more, fit = 9_300, 200 // times 1e9 units: 9,223 fit
+		out := func(version int64) {
+			for i := range fit {
+				post(fmt.Sprint("out", i), version, topics.KindDelta, -topics.MaxQuantity, time.Hour)
+			}
 		}
-	}
-	const more, fit = 9_300, 200 // times 1e9 units: 9,223 fit
-	for i := range fit {
-		post(fmt.Sprint("out", i), 1, -topics.MaxQuantity, time.Hour)
-	}
-	for i := range more {
-		post(fmt.Sprint("in", i), 1, topics.MaxQuantity, 0)
-	}
-	a.commit()
-	a.later(40 * day)
-	for i := range fit {
-		post(fmt.Sprint("out", i), 2, -topics.MaxQuantity, time.Hour)
-	}
-	a.commit()
-	before := a.stock("A")
-	a.later(6 * day)
-	if done := a.night(); done != (state.Collapsed{}) {
-		t.Errorf("got %+v, want nothing", done)
-	}
-	a.later(40 * day)
-	if done := a.night(); done.Lines != more+fit {
-		t.Errorf("with what keeps it in its range: got %+v, want %d lines", done, more+fit)
-	}
-	if got := a.stock("A"); got != before {
-		t.Errorf("C1: got %s, want %s", got, before)
+		a.do("order A O2 1 W closed 5 at=02T00:00")
+		post("old", 1, topics.KindDelta, -topics.One, 0)
+		out(1)
+		want := state.Collapsed{Lines: more + fit + 1, Orders: 1}
+		if counted {
+			a.do("order A O1 1 W closed 5 at=02T00:00")
+			post("count", 1, topics.KindCount, topics.One, time.Minute)
+			want.Lines, want.Orders = want.Lines+1, 2
+		}
+		for i := range more {
+			post(fmt.Sprint("in", i), 1, topics.KindDelta, topics.MaxQuantity, 0)
+		}
+		a.commit()
+		a.later(40 * day)
+		out(2)
+		a.commit()
+		before := a.stock("A")
+		a.later(6 * day)
+		if done := a.night(); done != (state.Collapsed{}) {
+			t.Errorf("counted %v: got %+v, want nothing", counted, done)
+		}
+		a.later(40 * day)
+		if done := a.night(); done != want {
+			t.Errorf("counted %v: with what keeps it in its range: got %+v, want %+v", counted, done, want)
+		}
+		if got := a.stock("A"); got != before {
+			t.Errorf("C1: got %s, want %s", got, before)
+		}
 	}
 }
