@@ -706,12 +706,15 @@ func TestNightly_EveryTransactionCarriesOffsets(t *testing.T) {
 	}
 }
 
-// Ensure no background work is done while a task of the lane restores, and that live events are.
+// Ensure no background work is done while a task of the lane restores, and that live events are: a run that
+// is asked for meanwhile begins when the restore is over.
 func TestNightly_WaitsWhileATaskRestores(t *testing.T) {
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	w := &wall{}
-	two := start(t, nights(t, c, prefix, "two", w))
+	other := nights(t, c, prefix, "two", w)
+	other.Workers = 1
+	two := start(t, other)
 	one := nights(t, c, prefix, "one", w)
 	var steps atomic.Int64
 	var armed atomic.Bool
@@ -725,21 +728,19 @@ func TestNightly_WaitsWhileATaskRestores(t *testing.T) {
 			<-goOn
 		}
 	}
-	one.Workers, one.NightlyRate = 1, 50
+	one.Workers = 1
 	i := start(t, one)
 	waitRunning(t, i, 1)
 	acks := produce(t, c, prefix, quietWorkload(12, 200), 2000)
 	settle(t, c, prefix)
-	w.advance(24 * time.Hour)
-	waitSteps(t, &steps, 2)
 	armed.Store(true)
 	stopped(t, two) // its task comes to one, which has to restore it
 	select {
 	case <-restoring:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("no restore")
 	}
-	before := steps.Load()
+	ask(t, c, prefix, 2, `{"id":"now","command":"nightly"}`)
 	mine := i.Tasks()[slices.IndexFunc(i.Tasks(), func(t processor.TaskInfo) bool { return t.Phase == "running" })].Partition
 	sku := skuOn(mine, 2)
 	for n := range 10 {
@@ -750,23 +751,15 @@ func TestNightly_WaitsWhileATaskRestores(t *testing.T) {
 		}
 		waitActual(t, c, prefix, sku, n+1)
 	}
-	if after := steps.Load(); after != before {
-		t.Errorf("got %d steps of the run during the restore, want none", after-before)
+	if n := steps.Load(); n != 0 || taskRecords(t, c, prefix)[mine].Nightly.Cursor == "" {
+		t.Errorf("got %d steps of the run during the restore, want none of a run that has begun", n)
 	}
 	close(goOn)
-	waitSteps(t, &steps, before+2)
+	waitRecords(t, c, prefix, func(r *state.TaskRecord) bool {
+		return r.Nightly.Cursor == "" && strings.HasSuffix(r.Nightly.RunID, " now")
+	})
 	settle(t, c, prefix)
 	check(t, c, prefix, acks)
-}
-
-func waitSteps(t *testing.T, steps *atomic.Int64, least int64) {
-	t.Helper()
-	until(t, func(context.Context) error {
-		if n := steps.Load(); n < least {
-			return fmt.Errorf("%d steps", n)
-		}
-		return nil
-	})
 }
 
 func skuOn(partition, n int32) string {
