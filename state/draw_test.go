@@ -14,7 +14,6 @@ import (
 var (
 	skuGen       = rapid.SampledFrom([]string{"A", "B", "C-01"})
 	warehouseGen = rapid.SampledFrom([]string{"JKT", "SUB", "MES"})
-	versionGen   = rapid.Int64Range(1, 4)
 	policyGen    = rapid.Custom(func(t *rapid.T) state.Policy {
 		return state.Policy{
 			ReturnsReserve: rapid.Bool().Draw(t, "returns reserve"),
@@ -31,11 +30,15 @@ var (
 	})
 )
 
-// ids is how many ledger lines and order lines a SKU has at most.
-type ids struct{ lines, orders int }
+// ids is how many ledger lines and order lines a SKU has at most, and versions each of them.
+type ids struct {
+	lines, orders int
+	versions      int64
+	records       int
+}
 
-// few ids make versions meet, many fill chunks.
-var idsGen = rapid.SampledFrom([]ids{{6, 4}, {6, 4}, {90, 40}})
+// Few ids make versions meet, many fill chunks, many versions replace most of what is held.
+var idsGen = rapid.SampledFrom([]ids{{6, 4, 4, 60}, {6, 4, 4, 60}, {90, 40, 4, 150}, {2, 1, 500, 400}})
 
 // amount draws a quantity of at most 20 units, at times with all its decimals.
 func amount(t *rapid.T, least int64) topics.Quantity {
@@ -49,7 +52,7 @@ func amount(t *rapid.T, least int64) topics.Quantity {
 func (n ids) drawMutation(t *rapid.T) *topics.Mutation {
 	m := &topics.Mutation{
 		SKU: skuGen.Draw(t, "sku"), LineID: fmt.Sprintf("L%d", rapid.IntRange(1, n.lines).Draw(t, "line")),
-		Version: versionGen.Draw(t, "version"), Warehouse: warehouseGen.Draw(t, "warehouse"),
+		Version: rapid.Int64Range(1, n.versions).Draw(t, "version"), Warehouse: warehouseGen.Draw(t, "warehouse"),
 		EffectiveAt: momentGen.Draw(t, "effective at"), Seq: rapid.Int64Range(-1, 1).Draw(t, "seq"),
 	}
 	if rapid.IntRange(0, 3).Draw(t, "cancelled") == 0 {
@@ -77,7 +80,7 @@ func (n ids) drawMutation(t *rapid.T) *topics.Mutation {
 func (n ids) drawOrder(t *rapid.T) *topics.Order {
 	return &topics.Order{
 		SKU: skuGen.Draw(t, "sku"), OrderLineID: fmt.Sprintf("O%d", rapid.IntRange(1, n.orders).Draw(t, "line")),
-		OrderID: rapid.SampledFrom([]string{"SO-1", "SO-2"}).Draw(t, "order"), Version: versionGen.Draw(t, "version"),
+		OrderID: rapid.SampledFrom([]string{"SO-1", "SO-2"}).Draw(t, "order"), Version: rapid.Int64Range(1, n.versions).Draw(t, "version"),
 		Warehouse: warehouseGen.Draw(t, "warehouse"), OrderedQty: amount(t, 0), OrderedAt: momentGen.Draw(t, "ordered at"),
 		Store: rapid.SampledFrom([]string{"", "tokopedia", "shopee"}).Draw(t, "store"),
 		Status: rapid.SampledFrom([]topics.OrderStatus{

@@ -247,3 +247,29 @@ var SplitKey = splitKey
 
 // Pending returns how many writes are committed and not yet in Pebble, and their bytes.
 func Pending(t *Task) (n, bytes int) { return len(t.pending.list), t.pending.bytes }
+
+// Index is an index by itself.
+type Index struct{ x index }
+
+// Add puts a place in under a hash.
+func (i *Index) Add(hash, place uint32) { i.x.add(hash, place) }
+
+// Move gives what was at one place another.
+func (i *Index) Move(hash, from, to uint32) { i.x.move(hash, from, to) }
+
+// RemoveLast takes out the place that was added last.
+func (i *Index) RemoveLast(hash, place uint32) { i.x.removeLast(hash, place) }
+
+// Places returns what is held under a hash.
+func (i *Index) Places(hash uint32) (list []uint32) {
+	for p := i.x.probe(hash); ; {
+		place, ok := p.next()
+		if !ok {
+			return list
+		}
+		list = append(list, place)
+	}
+}
+
+// EntryBytes returns how many bytes of entries an item holds in memory, replaced ones too.
+func EntryBytes(t *Task, sku string) int { return len(t.cache.items[sku].entries.data) }

@@ -17,7 +17,7 @@ func TestTask_AgreesWithTheOracleWhateverHappens(t *testing.T) {
 		defer func() { r.close() }()
 		r.cacheBytes = rapid.SampledFrom([]int64{1, 4 << 10, 1 << 20}).Draw(t, "cache")
 		n := idsGen.Draw(t, "ids")
-		for range rapid.IntRange(1, 60+n.lines).Draw(t, "records") {
+		for range rapid.IntRange(1, n.records).Draw(t, "records") {
 			f, again := n.drawFact(t), -1
 			input := state.InputMutations
 			if f.order != nil {
