@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -138,6 +139,9 @@ func TestChunk_ACommitWithoutEntriesWritesTheOpenOne(t *testing.T) {
 // Ensure that no chunk outgrows a changelog record, and that each of a commit tells the same of the SKU.
 func TestChunk_ALargeCommitIsSplit(t *testing.T) {
 	r := newShallowRig(t)
+	r.close()
+	r.cacheBytes = 1 << 30 // the SKU stays in memory
+	r.open()
 	long := strings.Repeat("x", 700)
 	for i := range 1000 {
 		m := delta("A", fmt.Sprintf("%d %s", i, long), 1, topics.One)
@@ -166,6 +170,13 @@ func TestChunk_ALargeCommitIsSplit(t *testing.T) {
 	if s.Actual != 1000*topics.One || len(s.Lines) != 1000 || s.Reserved != topics.One {
 		t.Errorf("got actual %s, reserved %s, %d lines", s.Actual, s.Reserved, len(s.Lines))
 	}
+	count := delta("A", "count", 1, 5*topics.One) // before all of them: looks at every chunk
+	count.Kind, count.EffectiveAt = topics.KindCount, topics.TimeOf(start.Add(-time.Hour))
+	r.accept(fact{mutation: count})
+	if held, _ := state.Held(r.task, "A"); held.Actual != 1005*topics.One {
+		t.Errorf("a count before all lines: got actual %s, want 1005", held.Actual)
+	}
+	r.must(r.task.Rollback())
 	r.commitLines("next")
 	if got := r.entries("A")[4]; got != "next" {
 		t.Errorf("got %q in the chunk after the split, want next", got)

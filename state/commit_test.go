@@ -1,7 +1,9 @@
 package state_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -51,6 +53,40 @@ func TestReplay_ThatFailsChangesNothing(t *testing.T) {
 		t.Errorf("after all: got record %+v, want %+v", got, record)
 	}
 	r.checkStored(r.store, int64(len(all)))
+}
+
+// Ensure that what Prepare handed out stays as it is while a client may still be sending it: after a
+// rollback, and when the partition is let go, whatever is written next.
+func TestPrepare_WhatWasHandedOutIsNotWrittenAgain(t *testing.T) {
+	for name, end := range map[string]func(r *rig){
+		"a rollback": func(r *rig) { r.rollback() },
+		"a close":    func(r *rig) { r.reopenTask() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newShallowRig(t)
+			r.commitLines("a") // is pending, in the same memory
+			var held, copies [][]byte
+			for i := range 50 {
+				r.accept(fact{mutation: delta(fmt.Sprint("SKU-", i), "L", 1, topics.One)})
+			}
+			r.task.Prepare(r.now, func(o state.Output) {
+				held = append(held, o.Key, o.Value, o.Revision)
+				copies = append(copies, bytes.Clone(o.Key), bytes.Clone(o.Value), bytes.Clone(o.Revision))
+			})
+			end(r)
+			for i := range 100 {
+				r.commitLines(fmt.Sprint("after-", i))
+				if i%10 == 0 {
+					r.must(r.task.Rollback())
+				}
+			}
+			for i := range held {
+				if !bytes.Equal(held[i], copies[i]) {
+					t.Fatalf("value %d: got %q, want %q as it was handed out", i, held[i], copies[i])
+				}
+			}
+		})
+	}
 }
 
 func TestReplay_NeedsAnEmptyOverlay(t *testing.T) {

@@ -273,3 +273,6 @@ func (i *Index) Places(hash uint32) (list []uint32) {
 
 // EntryBytes returns how many bytes of entries an item holds in memory, replaced ones too.
 func EntryBytes(t *Task, sku string) int { return len(t.cache.items[sku].entries.data) }
+
+// Replaced returns how many entries of an item count as replaced.
+func Replaced(t *Task, sku string) int { return t.cache.items[sku].entries.replaced }

@@ -295,7 +295,7 @@ func TestFold_RefusalsLeaveNoTrace(t *testing.T) {
 		at("SUB", delta("A", "L5", 1, -half)), from("tokopedia", "SUB", order("A", "O4", 1, 1)),
 		{mutation: linked},
 	}
-	changelog := func(with bool) ([]logged, int) {
+	changelog := func(with bool) (log []logged, cached, replaced int) {
 		r := newRig(t, state.Policy{ReturnsReserve: true})
 		defer r.close()
 		r.shallow = true
@@ -318,15 +318,16 @@ func TestFold_RefusalsLeaveNoTrace(t *testing.T) {
 			r.accept(f)
 		}
 		r.commit()
-		return r.log, state.CacheUsed(r.task)
+		return r.log, state.CacheUsed(r.task), state.Replaced(r.task, "A")
 	}
-	withLog, withBytes := changelog(true)
-	log, bytes := changelog(false)
+	withLog, withBytes, withReplaced := changelog(true)
+	log, bytes, replaced := changelog(false)
 	if diff := cmp.Diff(withLog, log, cmp.AllowUnexported(logged{})); diff != "" {
 		t.Errorf("changelog: got -, want what it is without the refused events +\n%s", diff)
 	}
-	if withBytes != bytes {
-		t.Errorf("got %d bytes in the cache, want %d", withBytes, bytes)
+	if withBytes != bytes || withReplaced != replaced {
+		t.Errorf("got %d bytes in the cache and %d replaced entries, want %d and %d",
+			withBytes, withReplaced, bytes, replaced)
 	}
 }
 
