@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"stocksync/sinks"
 	"stocksync/testenv"
 	"stocksync/topics"
@@ -203,8 +205,40 @@ func TestOwner_OneThatHearsNothingOfTheGroupStopsSending(t *testing.T) {
 		w.settled()
 		w.eventually("both ready", func() error { return errors.Join(one.Ready(), two.Ready()) })
 		w.mu.Lock()
-		w.crashed = true // what the first did in its last seconds it may not have logged
+		w.unlogged = true // what the first did in its last seconds it may not have logged
 		w.mu.Unlock()
+	})
+}
+
+// TestOwner_AStatusOfALaterOwnerEndsTheSending ensures that an owner which missed that it was replaced, for a
+// reason nobody thought of, leaves the store to the other.
+func TestOwner_AStatusOfALaterOwnerEndsTheSending(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		w.store("s")
+		w.store("t")
+		w.start("one")
+		w.stock("A=5")
+		w.settled()
+		s := *w.status("s", "A")
+		s.Owner = topics.Owner{Instance: "later", Generation: s.Owner.Generation + 1}
+		record := &kgo.Record{
+			Topic: w.prefix.Name(topics.SyncStatusTopic), Key: s.Key(), Value: s.Encode(),
+			Headers: []kgo.RecordHeader{{Key: "generation", Value: fmt.Append(nil, s.Owner.Generation)}},
+		}
+		if err := w.out.ProduceSync(w.limit(), record).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		before := w.mark()
+		w.stock("A=4")
+		w.shows("t", "A", 4)
+		w.pass(5 * time.Minute)
+		if got := w.since(before, "s"); len(got) > 0 {
+			t.Errorf("got requests %+v, want none", got)
+		}
+		if got := w.owned("s"); got != "later" {
+			t.Errorf("got owner %s, want the later one", got)
+		}
 	})
 }
 
@@ -297,7 +331,7 @@ func TestOwner_EndsWithoutItsBrokers(t *testing.T) {
 		w.pass(time.Second)
 		one.wire.Cut()
 		w.mu.Lock()
-		w.crashed = true
+		w.unlogged = true
 		w.mu.Unlock()
 		w.pass(time.Second)
 		began := time.Now()
@@ -332,7 +366,7 @@ func TestOwner_AStormOfInstancesLeavesEveryShopRight(t *testing.T) {
 			t.Parallel()
 			bubble(t, testenv.SandboxConfig{Seed: seed}, func(w *world) {
 				rng := rand.New(rand.NewPCG(seed, 1))
-				w.crashed = true // and what was sent last may not be logged
+				w.unlogged = true // and what was sent last may not be logged
 				ids := spread(w)
 				for _, kind := range []testenv.FaultKind{
 					testenv.FaultThrottle, testenv.FaultUnavailable, testenv.FaultReset, testenv.FaultAppliedError, testenv.FaultHang,

@@ -136,7 +136,9 @@ func TestTail_ATableThatFellBehindTheLogIsReadAnew(t *testing.T) {
 			t.Error("it goes on, although records are gone that it never saw")
 		}
 		two.net.cut() // its error is no surprise
-		w.crashed = true
+		w.mu.Lock()
+		w.unlogged = true
+		w.mu.Unlock()
 		one.again()
 		w.settled()
 	})
