@@ -635,6 +635,35 @@ func TestSend_EveryTargetGetsTheFullQuantity(t *testing.T) {
 	})
 }
 
+// TestSend_ATargetThatIsNoneAnyMoreCountsForNothing ensures that a listing which changes between the requests
+// of one pair costs no request more than its targets.
+func TestSend_ATargetThatIsNoneAnyMoreCountsForNothing(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		d := &dialect{listed: true, traits: sinks.Traits{Batch: 10, InFlight: 1}}
+		d.push = func(u []sinks.Update) sinks.Reply {
+			class := sinks.ClassOK
+			if u[0].Target.ProductID == "2" {
+				class = sinks.ClassThrottle
+			}
+			return sinks.Reply{Whole: sinks.Outcome{Class: sinks.ClassOK}, Items: []sinks.Outcome{{Class: class}}, RetryAfter: time.Minute}
+		}
+		w.speak(d)
+		w.stock("A=5")
+		w.list("A", "1", "2")
+		w.says("s", "A", "retrying rate_limited")
+		w.list("A", "2", "3")
+		d.set(func() { d.push = nil })
+		s := w.says("s", "A", "synced in_sync")
+		w.pass(5 * time.Minute)
+		if got, want := d.products(), []string{"A:1=5", "A:2=5", "A:2=5", "A:3=5"}; !slices.Equal(got, want) {
+			t.Errorf("got requests %q, want %q", got, want)
+		}
+		if len(s.Delivered.Targets) != 2 {
+			t.Errorf("got targets %+v, want the two of now", s.Delivered.Targets)
+		}
+	})
+}
+
 // TestSend_AnAnswerIsAboutTheProductThatWasAsked ensures that the refusal of an old product is not taken for
 // one of the product that took its place while the request was in flight.
 func TestSend_AnAnswerIsAboutTheProductThatWasAsked(t *testing.T) {
