@@ -80,10 +80,12 @@ func (l *lane) background() error {
 // pollWait returns how long a lane may wait for live events.
 func (l *lane) pollWait() time.Duration {
 	switch {
+	case l.events.awaits():
+		return awaitPoll
 	case l.backlog == backlogNow:
 		return time.Millisecond // what has come already is taken at once; no wait at all would leave it
 	case l.records > 0:
-		return l.untilDue()
+		return min(l.untilDue(), l.p.c.CommitInterval)
 	case l.backlog == backlogLater:
 		if wait := l.untilDue(); wait > 0 {
 			return wait

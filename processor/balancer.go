@@ -12,16 +12,21 @@ import (
 )
 
 // balancerFormat is the format byte of a member's user data. Version 1: format, instance id (uvarint
-// length, bytes), stored partitions (count, each a uvarint).
+// length, bytes), stored partitions (count, each a uvarint), the instance's lanes (uvarint).
 const balancerFormat = 1
 
 // balancer keeps partition n of every input on one member, moves as few tasks as an even spread
 // allows, and prefers an instance that has a task's state on its disk. It speaks the classic
 // protocol's cooperative form.
+//
+// The lanes of an instance join one by one. What comes first leaves the others their part of the tasks:
+// else it would begin to work on what it has to give up, and lose it, as soon as they are there.
 type balancer struct {
 	instance  string
+	lanes     int
 	mutations string                  // full name: its partitions are the tasks
 	stored    func() ([]int32, error) // partitions that this instance has state of
+	awaits    func()                  // called where this member leads and left tasks for lanes to come
 }
 
 // ProtocolName names the protocol; the assignment's rules belong to it.
@@ -51,7 +56,7 @@ func (b *balancer) JoinGroupMetadata(interests []string, current map[string][]in
 	for _, p := range stored {
 		data = binary.AppendUvarint(data, uint64(p))
 	}
-	meta.UserData = data
+	meta.UserData = binary.AppendUvarint(data, uint64(b.lanes))
 	return meta.AppendTo(nil)
 }
 
@@ -71,15 +76,22 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (
 	return c, c.MemberTopics(), nil
 }
 
-// candidate is a member as the leader sees it.
+// candidate is a member as the leader sees it, or a lane that has yet to join: that one has no member.
 type candidate struct {
 	member *kmsg.JoinGroupResponseMember
-	stored map[int32]bool
-	tasks  []int32
-	quota  int // of tasks, for an even spread
+	userData
+	tasks []int32
+	quota int // of tasks, for an even spread
 }
 
-// Balance assigns every task to one member.
+// userData is what a member says of its instance.
+type userData struct {
+	instance string
+	stored   map[int32]bool
+	lanes    int
+}
+
+// Balance assigns every task to one member, but for those that lanes to come will have.
 func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo.IntoSyncAssignment {
 	tasks := counts[b.mutations]
 	var candidates []*candidate
@@ -90,7 +102,7 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo
 		next := &candidate{member: m}
 		candidates = append(candidates, next)
 		var bad error
-		if next.stored, bad = parseUserData(meta.UserData); bad != nil {
+		if next.userData, bad = parseUserData(meta.UserData); bad != nil {
 			err = fmt.Errorf("member %s: %w", m.MemberID, bad)
 		}
 		for _, p := range b.owned(meta) {
@@ -103,9 +115,16 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo
 		c.SetError(err)
 		return nil
 	}
+	members := len(candidates)
+	if candidates = withLanesToCome(candidates); len(candidates) > members {
+		b.awaits()
+	}
 	spread(candidates, owners, tasks)
 	plan := c.NewPlan()
 	for _, m := range candidates {
+		if m.member == nil {
+			continue
+		}
 		for topic, count := range counts {
 			for _, p := range m.tasks {
 				if p < count {
@@ -118,6 +137,21 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo
 	return plan
 }
 
+// withLanesToCome adds the lanes of each instance that are not members yet.
+func withLanesToCome(members []*candidate) []*candidate {
+	joined := map[string]int{}
+	for _, m := range members {
+		joined[m.instance]++
+	}
+	all := slices.Clone(members)
+	for _, m := range members {
+		for ; joined[m.instance] < m.lanes; joined[m.instance]++ {
+			all = append(all, &candidate{userData: m.userData})
+		}
+	}
+	return all
+}
+
 // owned returns the tasks a member has, by its partitions of mutations.
 func (b *balancer) owned(meta *kmsg.ConsumerMemberMetadata) []int32 {
 	for _, o := range meta.OwnedPartitions {
@@ -128,15 +162,18 @@ func (b *balancer) owned(meta *kmsg.ConsumerMemberMetadata) []int32 {
 	return nil
 }
 
-// parseUserData reads which partitions a member has stored. A newer format is an error: its rules are not
+// maxLanes bounds what a member's data makes the leader do.
+const maxLanes = 1024
+
+// parseUserData reads what a member says of its instance. A newer format is an error: its rules are not
 // known here. Of data that is cut off, what is there counts: only a preference is lost.
-func parseUserData(data []byte) (map[int32]bool, error) {
-	stored := map[int32]bool{}
+func parseUserData(data []byte) (userData, error) {
+	u := userData{stored: map[int32]bool{}}
 	if len(data) == 0 {
-		return stored, nil
+		return u, nil
 	}
 	if data[0] != balancerFormat {
-		return nil, fmt.Errorf("user data has format %d, this release reads %d", data[0], balancerFormat)
+		return u, fmt.Errorf("user data has format %d, this release reads %d", data[0], balancerFormat)
 	}
 	rest := data[1:]
 	number := func() (uint64, bool) {
@@ -146,16 +183,19 @@ func parseUserData(data []byte) (map[int32]bool, error) {
 	}
 	n, ok := number()
 	if !ok || n > uint64(len(rest)) {
-		return stored, nil
+		return u, nil
 	}
-	rest = rest[n:]
+	u.instance, rest = string(rest[:n]), rest[n:]
 	for n, ok = number(); ok && n > 0; n-- {
 		var p uint64
 		if p, ok = number(); ok {
-			stored[int32(p)] = true
+			u.stored[int32(p)] = true
 		}
 	}
-	return stored, nil
+	if n, ok = number(); ok {
+		u.lanes = int(min(n, maxLanes))
+	}
+	return u, nil
 }
 
 // spread gives each task to its owner as long as the spread stays even, then the rest to members

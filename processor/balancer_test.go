@@ -125,7 +125,12 @@ func (g *group) sizes() []int {
 
 // balance is what the leader of a group does, and what its members make of it.
 func balance(members []kmsg.JoinGroupResponseMember, counts map[string]int32) (map[string]map[string][]int32, error) {
-	leader := processor.NewBalancer("leader", inputs[0])
+	return balanceAs(processor.NewBalancer("leader", inputs[0]), members, counts)
+}
+
+func balanceAs(leader kgo.GroupBalancer, members []kmsg.JoinGroupResponseMember, counts map[string]int32) (
+	map[string]map[string][]int32, error,
+) {
 	b, topics, err := leader.MemberBalancer(members)
 	if err != nil {
 		return nil, err
@@ -236,6 +241,41 @@ func TestBalancer_HandsOutUnequalPartitionCounts(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%d partitions of orders: got %v, want %v", orders, got, want)
 		}
+	}
+}
+
+// Ensure lanes that join one by one find their part free, and nobody has to give anything up to one of its
+// own instance; and that the leader hears of lanes to come.
+func TestBalancer_LeavesLanesToComeTheirPart(t *testing.T) {
+	counts := map[string]int32{inputs[0]: 9, inputs[1]: 9, inputs[2]: 9}
+	owned := map[string]map[string][]int32{}
+	for n, want := range []int{3, 6, 9} { // of the nine that are given out
+		var members []kmsg.JoinGroupResponseMember
+		awaited := false
+		owned[fmt.Sprint("lane ", n)] = nil
+		for id, has := range owned {
+			members = append(members, kmsg.JoinGroupResponseMember{
+				MemberID:         id,
+				ProtocolMetadata: processor.NewLaneBalancer("a", 3, inputs[0], nil).JoinGroupMetadata(inputs, has, int32(n)),
+			})
+		}
+		plan, err := balanceAs(processor.NewLaneBalancer("a", 3, inputs[0], func() { awaited = true }), members, counts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given := 0
+		for id, has := range owned {
+			given += len(plan[id][inputs[0]])
+			for _, p := range has[inputs[0]] {
+				if !slices.Contains(plan[id][inputs[0]], p) {
+					t.Errorf("%d lanes: %s has to give up partition %d", n+1, id, p)
+				}
+			}
+		}
+		if given != want || awaited != (n < 2) {
+			t.Errorf("%d lanes: got %d tasks given out, awaits %t, want %d, %t", n+1, given, awaited, want, n < 2)
+		}
+		owned = plan
 	}
 }
 

@@ -38,6 +38,7 @@ func (l *lane) fold(fetches kgo.Fetches) error {
 			return
 		}
 		err = l.foldPartition(t, input, f.Records)
+		l.lastFold = l.p.c.Now()
 	})
 	return err
 }

@@ -25,10 +25,13 @@ const (
 	stopTimeout = 3 * time.Second
 	// idlePoll bounds how long a lane without work goes without a look at its assignment.
 	idlePoll = 500 * time.Millisecond
+	// awaitPoll is for a lane that waits for partitions: the client says when the group has assigned them,
+	// and not when it counts them as assigned, which is after it has asked for the group's offsets.
+	awaitPoll = 5 * time.Millisecond
 	// catchUpLag is how old the oldest record of an overlay is when a lane is behind, and commits only
 	// every catchUpInterval.
 	catchUpLag      = 2 * time.Second
-	catchUpInterval = 200 * time.Millisecond
+	catchUpInterval = time.Second
 	// retryWait is the pause before a lane tries again with a new session; it doubles with each that
 	// commits nothing, up to retryWaitMax, which is short beside the group's session timeout.
 	retryWait    = 250 * time.Millisecond
@@ -72,6 +75,7 @@ type lane struct {
 	commits    int       // over all sessions
 	records    int       // folded since the last commit
 	oldest     time.Time // broker time of the first of them
+	lastFold   time.Time // when the last of them came
 	maxRecords int       // commit at the latest after so many; halved by an abort
 	slab       slab
 	pool       fetchPool
@@ -168,7 +172,10 @@ func (l *lane) sessionOpts() []kgo.Opt {
 		kgo.ConsumerGroup(p.group()),
 		kgo.InstanceID(l.name),
 		kgo.ConsumeTopics(p.names[:]...),
-		kgo.Balancers(&balancer{instance: p.c.InstanceID, mutations: p.names[0], stored: p.store.Partitions}),
+		kgo.Balancers(&balancer{
+			instance: p.c.InstanceID, lanes: p.c.Workers, mutations: p.names[0], stored: p.store.Partitions,
+			awaits: l.events.hurry,
+		}),
 		kgo.SessionTimeout(p.c.SessionTimeout),
 		kgo.HeartbeatInterval(p.c.SessionTimeout/8),
 		kgo.RebalanceTimeout(2*p.c.SessionTimeout),
@@ -217,10 +224,11 @@ func (l *lane) untilDue() time.Duration {
 }
 
 // interval returns how long the overlay may grow. The commit interval bounds the latency of a lane that
-// keeps up; one that is behind by a time of which catchUpInterval is a small part commits less often, so
-// that more events of one SKU become one record.
+// keeps up; one that is behind by a time of which catchUpInterval is a part commits less often, so that
+// more events of one SKU become one record. It has caught up when nothing more comes.
 func (l *lane) interval() time.Duration {
-	if l.p.c.Now().Sub(l.oldest) < catchUpLag {
+	now := l.p.c.Now()
+	if now.Sub(l.oldest) < catchUpLag || now.Sub(l.lastFold) >= l.p.c.CommitInterval {
 		return l.p.c.CommitInterval
 	}
 	return max(l.p.c.CommitInterval, catchUpInterval)
