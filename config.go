@@ -68,7 +68,7 @@ type Config struct {
 	// Longest time between the first event of a transaction and its commit.
 	CommitInterval time.Duration `env:"COMMIT_INTERVAL" envDefault:"25ms"`
 	// Most input records in one transaction; halved after an abort, restored on success.
-	CommitMaxRecords int `env:"COMMIT_MAX_RECORDS" envDefault:"100000"`
+	CommitMaxRecords int `env:"COMMIT_MAX_RECORDS" envDefault:"200000"`
 	// Largest value of an input record in bytes; larger ones are dead letters.
 	MaxRecordBytes int `env:"MAX_RECORD_BYTES" envDefault:"1048576"`
 	// Goods that come back against an open order line are reserved again (ERPNext's default).

@@ -14,7 +14,7 @@ func (it *item) availability(a *topics.Availability) {
 		Actual: it.total.actual, Reserved: it.total.reserved, Net: it.total.actual - it.total.reserved,
 		Warehouses: a.Warehouses[:0], OrdersFrom: a.OrdersFrom[:0],
 		Trigger: it.touched.trigger, Changed: it.changed(),
-		CausesTotal: it.touched.causesTotal, Causes: it.touched.causes,
+		CausesTotal: it.touched.causesTotal, Causes: it.touched.appendCauses(a.Causes[:0]),
 		FirstSeenAt: it.firstSeen, LastMutationAt: it.lastMutation, LastOrderAt: it.lastOrder,
 		LastCountAt: it.lastCount, AsOf: it.asOf,
 	}

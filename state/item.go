@@ -87,7 +87,7 @@ type touched struct {
 	emits       bool    // an availability record goes with it; a collapse alone makes none
 	before      []stock // of the warehouses when the commit began
 	trigger     topics.Trigger
-	causes      []topics.Cause // at most maxCauses, newest last
+	causes      []topics.Cause // at most maxCauses: the one with number n is at n % maxCauses
 	causesTotal int
 	traceparent []byte
 	days        []int32 // UTC days that the index lacks this SKU under
@@ -217,15 +217,24 @@ func (it *item) cause(trigger topics.Trigger, c topics.Cause, traceparent []byte
 	t := it.touched
 	t.emits = true
 	t.trigger = max(t.trigger, trigger)
-	t.causesTotal++
-	if len(t.causes) == maxCauses {
-		copy(t.causes, t.causes[1:])
-		t.causes = t.causes[:maxCauses-1]
+	if len(t.causes) < maxCauses {
+		t.causes = append(t.causes, c)
+	} else {
+		t.causes[t.causesTotal%maxCauses] = c
 	}
-	t.causes = append(t.causes, c)
+	t.causesTotal++
 	if len(traceparent) > 0 {
 		t.traceparent = traceparent
 	}
+}
+
+// appendCauses appends the causes that are kept, newest last.
+func (t *touched) appendCauses(list []topics.Cause) []topics.Cause {
+	oldest := 0
+	if len(t.causes) == maxCauses {
+		oldest = t.causesTotal % maxCauses
+	}
+	return append(append(list, t.causes[oldest:]...), t.causes[:oldest]...)
 }
 
 // seen moves the item's times on for an accepted mutation or order.
