@@ -23,7 +23,7 @@ import (
 )
 
 // The pipeline's speed beside its ceilings, from one run on one machine: numbers of different runs
-// are not to be compared, their ratios are. BENCH_EVENTS (1000000) says how many events are preloaded.
+// are not to be compared, their ratios are. BENCH_EVENTS (2000000) says how many events are preloaded.
 //
 //	consume  a group of two members reads the input, read_committed
 //	R2       a stateless exactly-once copy with two outputs an event, two members, the same commits
@@ -57,7 +57,7 @@ func benchEvents() int {
 	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
 		return n
 	}
-	return 1_000_000
+	return 2_000_000
 }
 
 // benchTopics starts a broker with an installation on it.
