@@ -101,7 +101,8 @@ type checker struct {
 //	         (once, with its bytes, origin and reason) or forwarded (once, with its copy)
 //	C1, C2   with Collapsed: what is no longer held was over, and every number still counts it in full; what
 //	         was refused as too late lies at or before it
-//	I4, I5   each shop shows what its warehouses have available, and saw no revision go back
+//	I4, I5   each shop shows what its warehouses have available, saw no revision go back, and was told with each
+//	         what the record of that revision has
 //
 // The error is *Differences when something differs, else what kept Check from reading.
 func Check(ctx context.Context, c *Cluster, cfg CheckConfig) error {
@@ -132,11 +133,11 @@ func (k *checker) run(ctx context.Context) error {
 		return err
 	}
 	k.checkTooLate()
-	latest, err := k.checkAvailability(ctx)
+	all, err := k.checkAvailability(ctx)
 	if err != nil {
 		return err
 	}
-	k.checkStores(latest)
+	k.checkStores(all)
 	return nil
 }
 

@@ -16,8 +16,9 @@ type skuHistory struct {
 	revisions []int64
 	causes    int // sum of causes_total
 	latest    *topics.Availability
-	gone      int64 // highest revision of a tombstone
-	partition int32 // of latest
+	gone      int64                       // highest revision of a tombstone
+	partition int32                       // of latest
+	offered   map[int64][]topics.Quantity // to the shops of the check, by revision
 }
 
 // placedSKU is a SKU in one partition: within it, records must follow in the order of their revisions.
@@ -28,7 +29,7 @@ type placedSKU struct {
 
 // checkAvailability holds every availability record against its predecessor, and the latest of each SKU
 // against the oracle.
-func (k *checker) checkAvailability(ctx context.Context) (map[string]*topics.Availability, error) {
+func (k *checker) checkAvailability(ctx context.Context) (map[string]*skuHistory, error) {
 	all := map[string]*skuHistory{}
 	previous := map[placedSKU]*topics.Availability{}
 	_, err := scan(ctx, k.cluster, k.cfg.Prefix.Name(topics.AvailabilityTopic), func(r *kgo.Record) error {
@@ -38,7 +39,6 @@ func (k *checker) checkAvailability(ctx context.Context) (map[string]*topics.Ava
 	if err != nil {
 		return nil, err
 	}
-	latest := map[string]*topics.Availability{}
 	for sku, h := range all {
 		who := "availability of " + sku
 		slices.Sort(h.revisions)
@@ -56,7 +56,6 @@ func (k *checker) checkAvailability(ctx context.Context) (map[string]*topics.Ava
 			k.addf("%s: ends with a tombstone", who)
 			continue
 		}
-		latest[sku] = h.latest
 		k.compareStock(who, h.latest, want)
 		k.checkOrdersFrom(who, h)
 		differ(k.Differences, who, "causes_total, summed up", h.causes, want.Applied)
@@ -68,7 +67,7 @@ func (k *checker) checkAvailability(ctx context.Context) (map[string]*topics.Ava
 			k.addf("availability of %s: there is none", sku)
 		}
 	}
-	return latest, nil
+	return all, nil
 }
 
 // followAvailability takes one record of the topic.
@@ -79,7 +78,7 @@ func (k *checker) followAvailability(
 	who := fmt.Sprintf("availability/%d@%d %s", r.Partition, r.Offset, sku)
 	h := all[sku]
 	if h == nil {
-		h = &skuHistory{}
+		h = &skuHistory{offered: map[int64][]topics.Quantity{}}
 		all[sku] = h
 	}
 	revision, err := revisionHeader(r)
@@ -103,6 +102,9 @@ func (k *checker) followAvailability(
 	}
 	previous[placedSKU{r.Partition, sku}] = a
 	h.causes += a.CausesTotal
+	if len(k.cfg.Stores) > 0 {
+		h.offered[a.Revision] = k.offers(a)
+	}
 	if h.latest == nil || a.Revision > h.latest.Revision {
 		h.latest, h.partition = a, r.Partition
 	}

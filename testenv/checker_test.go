@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -334,7 +335,7 @@ func TestCheck_ComparesStores(t *testing.T) {
 				shop.Quantities[a.SKU] = w.Available / topics.One * topics.One
 			}
 		}
-		shop.Writes = append(shop.Writes, testenv.Write{Store: "s", SKU: a.SKU, Revision: a.Revision})
+		shop.Writes = append(shop.Writes, testenv.Write{Store: "s", SKU: a.SKU, Qty: shop.Quantities[a.SKU], Revision: a.Revision})
 	}
 	shop.Writes = append(shop.Writes, testenv.Write{Store: "other", SKU: shop.Writes[0].SKU, Revision: 3})
 	cfg := config("p.")
@@ -344,11 +345,20 @@ func TestCheck_ComparesStores(t *testing.T) {
 	}
 	sku := shop.Writes[0].SKU
 	shop.Quantities[sku] += topics.One
+	shop.Writes[0].Qty += topics.One
 	shop.Writes = append(shop.Writes, testenv.Write{Store: "s", SKU: sku, Revision: 3})
 	cfg.Stores = []testenv.StoreCheck{shop}
 	err := testenv.Check(t.Context(), c, cfg)
-	if err == nil || !strings.Contains(err.Error(), "store s: "+sku) || !strings.Contains(err.Error(), "revision goes back") {
-		t.Errorf("got %v, want a quantity and a revision that differ", err)
+	if err == nil {
+		t.Fatal("got no difference")
+	}
+	for _, want := range []string{
+		"store s: " + sku, "revision goes back", "no record has that revision",
+		fmt.Sprintf("write 0 of revision %d: quantity", shop.Writes[0].Revision),
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
 	}
 }
 
