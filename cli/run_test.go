@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -18,9 +19,19 @@ func withShop(t *testing.T, c *testenv.Cluster, cfg *cli.Config, shop *testenv.S
 	cfg.Credentials = func(string) (map[string]string, error) {
 		return map[string]string{"secret": testenv.DefaultSecret}, nil
 	}
-	produce(t, c, *cfg, topics.Stores, store, fmt.Sprintf(`{"store":%q,"marketplace":"webhook","mode":"live",
-		"warehouses":["*"],"credentials_ref":"shop","options":{"url":%q},"changed_by":"ana",
-		"changed_at":"2026-01-31T08:00:00+07:00"}`, store, shop.URL(store)))
+	produce(t, c, *cfg, topics.Stores, store, storeRecord(t, shop, store, "shop", topics.AllWarehouses))
+}
+
+// storeRecord returns the record of a live store that lives in a sandbox and offers some warehouses.
+func storeRecord(t *testing.T, shop *testenv.Sandbox, store, ref string, warehouses ...string) string {
+	t.Helper()
+	offered, err := json.Marshal(warehouses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"store":%q,"marketplace":"webhook","mode":"live","warehouses":%s,"credentials_ref":%q,
+		"options":{"url":%q},"changed_by":"ana","changed_at":"2026-01-31T08:00:00+07:00"}`,
+		store, offered, ref, shop.URL(store))
 }
 
 // shows waits until a shop shows a quantity, and returns the revision it has.

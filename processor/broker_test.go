@@ -60,7 +60,7 @@ func TestBroker_KillsCostNoRecordAndDoubleNone(t *testing.T) {
 	})
 }
 
-// wait lets a time pass in which something is away: a length of the fault, not a condition.
+// wait lets a time pass that is the test's own, such as how long a fault lasts, and no wait for a condition.
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

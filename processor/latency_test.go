@@ -21,7 +21,7 @@ func TestLatency_OfAnEventOnAnIdleProcessor(t *testing.T) {
 		i := start(t, cfg)
 		tasks(t, i.Processor, 1)
 		settle(t, c, prefix)
-		pause(t, interval+100*time.Millisecond)
+		wait(t.Context(), interval+100*time.Millisecond)
 		up := newUpstream(t, c, prefix, 1)
 		up.send(up.delta("A"))
 		began := time.Now()
@@ -52,7 +52,7 @@ func TestLatency_OfEventsThatFollowOneAnother(t *testing.T) {
 		began := time.Now()
 		for range 50 {
 			up.send(up.delta("A"))
-			pause(t, 10*time.Millisecond)
+			wait(t.Context(), 10*time.Millisecond)
 		}
 		settle(t, c, prefix)
 		most := 2 + int(time.Since(began)/interval)

@@ -69,7 +69,7 @@ func TestReady_UnderSteadyLoad(t *testing.T) {
 				t.Errorf("got %v after %s, want ready", err, time.Since(began))
 				break
 			}
-			pause(t, 20*time.Millisecond)
+			wait(t.Context(), 20*time.Millisecond)
 		}
 		cancel()
 		<-done
