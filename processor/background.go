@@ -80,8 +80,6 @@ func (l *lane) background() error {
 // pollWait returns how long a lane may wait for live events.
 func (l *lane) pollWait() time.Duration {
 	switch {
-	case l.events.awaits():
-		return awaitPoll
 	case l.backlog == backlogNow:
 		return time.Millisecond // what has come already is taken at once; no wait at all would leave it
 	case l.records > 0:

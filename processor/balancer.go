@@ -5,28 +5,32 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // balancerFormat is the format byte of a member's user data. Version 1: format, instance id (uvarint
-// length, bytes), stored partitions (count, each a uvarint), the instance's lanes (uvarint).
+// length, bytes), stored partitions (count, each a uvarint), number of the instance's lanes (a uvarint; early
+// releases end before it).
 const balancerFormat = 1
+
+// siblingWait is how long the leader waits, before it gives tasks out, for the lanes of an instance that have not
+// joined yet: those of one process come within milliseconds of each other. The first would else get what the next
+// ones take from it again, with the transaction that it has begun.
+const siblingWait = 100 * time.Millisecond
 
 // balancer keeps partition n of every input on one member, moves as few tasks as an even spread
 // allows, and prefers an instance that has a task's state on its disk. It speaks the classic
 // protocol's cooperative form.
-//
-// The lanes of an instance join one by one. What comes first leaves the others their part of the tasks:
-// else it would begin to work on what it has to give up, and lose it, as soon as they are there.
 type balancer struct {
 	instance  string
-	lanes     int
+	lanes     int                     // of this instance; 0: not said
 	mutations string                  // full name: its partitions are the tasks
 	stored    func() ([]int32, error) // partitions that this instance has state of
-	awaits    func()                  // called where this member leads and left tasks for lanes to come
 }
 
 // ProtocolName names the protocol; the assignment's rules belong to it.
@@ -76,7 +80,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (
 	return c, c.MemberTopics(), nil
 }
 
-// candidate is a member as the leader sees it, or a lane that has yet to join: that one has no member.
+// candidate is a member as the leader sees it.
 type candidate struct {
 	member *kmsg.JoinGroupResponseMember
 	userData
@@ -84,14 +88,7 @@ type candidate struct {
 	quota int // of tasks, for an even spread
 }
 
-// userData is what a member says of its instance.
-type userData struct {
-	instance string
-	stored   map[int32]bool
-	lanes    int
-}
-
-// Balance assigns every task to one member, but for those that lanes to come will have.
+// Balance assigns every task to one member.
 func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo.IntoSyncAssignment {
 	tasks := counts[b.mutations]
 	var candidates []*candidate
@@ -115,16 +112,12 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo
 		c.SetError(err)
 		return nil
 	}
-	members := len(candidates)
-	if candidates = withLanesToCome(candidates); len(candidates) > members {
-		b.awaits()
+	if !complete(candidates) {
+		time.Sleep(siblingWait) // a lane that joins meanwhile makes the group begin anew, and this plan void
 	}
 	spread(candidates, owners, tasks)
 	plan := c.NewPlan()
 	for _, m := range candidates {
-		if m.member == nil {
-			continue
-		}
 		for topic, count := range counts {
 			for _, p := range m.tasks {
 				if p < count {
@@ -137,21 +130,6 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo
 	return plan
 }
 
-// withLanesToCome adds the lanes of each instance that are not members yet.
-func withLanesToCome(members []*candidate) []*candidate {
-	joined := map[string]int{}
-	for _, m := range members {
-		joined[m.instance]++
-	}
-	all := slices.Clone(members)
-	for _, m := range members {
-		for ; joined[m.instance] < m.lanes; joined[m.instance]++ {
-			all = append(all, &candidate{userData: m.userData})
-		}
-	}
-	return all
-}
-
 // owned returns the tasks a member has, by its partitions of mutations.
 func (b *balancer) owned(meta *kmsg.ConsumerMemberMetadata) []int32 {
 	for _, o := range meta.OwnedPartitions {
@@ -162,18 +140,22 @@ func (b *balancer) owned(meta *kmsg.ConsumerMemberMetadata) []int32 {
 	return nil
 }
 
-// maxLanes bounds what a member's data makes the leader do.
-const maxLanes = 1024
+// userData is what a member says of itself.
+type userData struct {
+	instance string
+	stored   map[int32]bool
+	lanes    int
+}
 
-// parseUserData reads what a member says of its instance. A newer format is an error: its rules are not
-// known here. Of data that is cut off, what is there counts: only a preference is lost.
+// parseUserData reads what a member says. A newer format is an error: its rules are not known here. Of data that
+// is cut off, what is there counts: only a preference is lost.
 func parseUserData(data []byte) (userData, error) {
-	u := userData{stored: map[int32]bool{}}
+	said := userData{stored: map[int32]bool{}}
 	if len(data) == 0 {
-		return u, nil
+		return said, nil
 	}
 	if data[0] != balancerFormat {
-		return u, fmt.Errorf("user data has format %d, this release reads %d", data[0], balancerFormat)
+		return said, fmt.Errorf("user data has format %d, this release reads %d", data[0], balancerFormat)
 	}
 	rest := data[1:]
 	number := func() (uint64, bool) {
@@ -183,19 +165,28 @@ func parseUserData(data []byte) (userData, error) {
 	}
 	n, ok := number()
 	if !ok || n > uint64(len(rest)) {
-		return u, nil
+		return said, nil
 	}
-	u.instance, rest = string(rest[:n]), rest[n:]
+	said.instance, rest = string(rest[:n]), rest[n:]
 	for n, ok = number(); ok && n > 0; n-- {
 		var p uint64
 		if p, ok = number(); ok {
-			u.stored[int32(p)] = true
+			said.stored[int32(p)] = true
 		}
 	}
 	if n, ok = number(); ok {
-		u.lanes = int(min(n, maxLanes))
+		said.lanes = int(min(n, math.MaxInt32))
 	}
-	return u, nil
+	return said, nil
+}
+
+// complete tells whether all lanes of each instance are among the members, as far as they say how many there are.
+func complete(candidates []*candidate) bool {
+	joined := map[string]int{}
+	for _, m := range candidates {
+		joined[m.instance]++
+	}
+	return !slices.ContainsFunc(candidates, func(m *candidate) bool { return joined[m.instance] < m.lanes })
 }
 
 // spread gives each task to its owner as long as the spread stays even, then the rest to members

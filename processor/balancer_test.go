@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -125,12 +127,7 @@ func (g *group) sizes() []int {
 
 // balance is what the leader of a group does, and what its members make of it.
 func balance(members []kmsg.JoinGroupResponseMember, counts map[string]int32) (map[string]map[string][]int32, error) {
-	return balanceAs(processor.NewBalancer("leader", inputs[0]), members, counts)
-}
-
-func balanceAs(leader kgo.GroupBalancer, members []kmsg.JoinGroupResponseMember, counts map[string]int32) (
-	map[string]map[string][]int32, error,
-) {
+	leader := processor.NewBalancer("leader", inputs[0])
 	b, topics, err := leader.MemberBalancer(members)
 	if err != nil {
 		return nil, err
@@ -244,38 +241,46 @@ func TestBalancer_HandsOutUnequalPartitionCounts(t *testing.T) {
 	}
 }
 
-// Ensure lanes that join one by one find their part free, and nobody has to give anything up to one of its
-// own instance; and that the leader hears of lanes to come.
-func TestBalancer_LeavesLanesToComeTheirPart(t *testing.T) {
-	counts := map[string]int32{inputs[0]: 9, inputs[1]: 9, inputs[2]: 9}
-	owned := map[string]map[string][]int32{}
-	for n, want := range []int{3, 6, 9} { // of the nine that are given out
-		var members []kmsg.JoinGroupResponseMember
-		awaited := false
-		owned[fmt.Sprint("lane ", n)] = nil
-		for id, has := range owned {
-			members = append(members, kmsg.JoinGroupResponseMember{
-				MemberID:         id,
-				ProtocolMetadata: processor.NewLaneBalancer("a", 3, inputs[0], nil).JoinGroupMetadata(inputs, has, int32(n)),
-			})
-		}
-		plan, err := balanceAs(processor.NewLaneBalancer("a", 3, inputs[0], func() { awaited = true }), members, counts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		given := 0
-		for id, has := range owned {
-			given += len(plan[id][inputs[0]])
-			for _, p := range has[inputs[0]] {
-				if !slices.Contains(plan[id][inputs[0]], p) {
-					t.Errorf("%d lanes: %s has to give up partition %d", n+1, id, p)
+// Ensure tasks are not given out while lanes of an instance are about to join: who comes first would lose again
+// what it has begun. One that does not come, or does not say how many there are, holds nobody up for longer.
+func TestBalancer_WaitsForTheLanesOfAnInstance(t *testing.T) {
+	for _, tt := range []struct {
+		what    string
+		members map[string]int // by instance, how many lanes it says it has
+		joined  []string       // instances of the members
+		waits   bool
+	}{
+		{"the only lane of one", map[string]int{"a": 1}, []string{"a"}, false},
+		{"one lane of two", map[string]int{"a": 2}, []string{"a"}, true},
+		{"both lanes", map[string]int{"a": 2}, []string{"a", "a"}, false},
+		{"one instance whole, the other not", map[string]int{"a": 2, "b": 3}, []string{"a", "b", "a", "b"}, true},
+		{"lanes that were more before", map[string]int{"a": 1}, []string{"a", "a"}, false},
+		{"an early release", map[string]int{"a": 0}, []string{"a"}, false},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var members []kmsg.JoinGroupResponseMember
+				for i, instance := range tt.joined {
+					b := processor.WithLanes(processor.NewBalancer(instance, inputs[0], 1, 2), tt.members[instance])
+					members = append(members, kmsg.JoinGroupResponseMember{
+						MemberID: fmt.Sprint("m", i), ProtocolMetadata: b.JoinGroupMetadata(inputs, nil, -1),
+					})
 				}
-			}
-		}
-		if given != want || awaited != (n < 2) {
-			t.Errorf("%d lanes: got %d tasks given out, awaits %t, want %d, %t", n+1, given, awaited, want, n < 2)
-		}
-		owned = plan
+				began := time.Now()
+				plan, err := balance(members, map[string]int32{inputs[0]: 8, inputs[1]: 8, inputs[2]: 8})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if waited := time.Since(began); waited > time.Second || (waited > 0) != tt.waits {
+					t.Errorf("waited for %s, want a wait: %t", waited, tt.waits)
+				}
+				for _, m := range members {
+					if got, want := len(plan[m.MemberID][inputs[0]]), 8/len(members); got != want {
+						t.Errorf("%s: got %d tasks, want %d", m.MemberID, got, want)
+					}
+				}
+			})
+		})
 	}
 }
 

@@ -23,7 +23,8 @@
 // A lane is a static member of the group (member.go), so a restart takes its own place. Three watches see
 // to it that no task waits for the dead: a lane's producer id is taken over before it restores, a read that
 // stands before an open transaction fences an owner that the group no longer lists (fence.go), and a task
-// that nobody has makes the group balance anew (orphan.go).
+// that nobody has makes the group balance anew (orphan.go). Lanes that start together get their tasks in one
+// rebalance, which waits for all of them (balancer.go).
 //
 // # Crash table
 //

@@ -19,7 +19,6 @@ type events struct {
 	awaited map[int32]bool // assigned, and the lane has no task yet
 	group   map[string]map[int32]int64
 	rejoin  bool // the group is to balance anew
-	hurried bool // it was, since the session began, for lanes to come
 	wake    context.CancelFunc
 	due     bool // something happened since the last take
 }
@@ -28,7 +27,7 @@ func (e *events) reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.gained, e.lost, e.awaited = map[int32]bool{}, map[int32]bool{}, map[int32]bool{}
-	e.revoked, e.joined, e.rejoin, e.hurried, e.group, e.due = false, false, false, false, nil, false
+	e.revoked, e.joined, e.rejoin, e.group, e.due = false, false, false, nil, false
 }
 
 // onWake names what ends the poll in progress.
@@ -70,21 +69,19 @@ func (e *events) takeRejoin() bool {
 	return rejoin
 }
 
-// hurry lets the group balance anew, once in a session: lanes that are about to join wait for the others
-// to do so again, which these learn from their next heartbeat only.
-func (e *events) hurry() {
-	e.happened(func() {
-		e.rejoin = e.rejoin || !e.hurried
-		e.hurried = true
-	})
-}
-
 func (e *events) takeRevoked() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	revoked := e.revoked
 	e.revoked = false
 	return revoked
+}
+
+// isRevoked tells what takeRevoked would, and leaves it to that.
+func (e *events) isRevoked() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.revoked
 }
 
 // withoutLost takes the partitions out of a set whose revocation the client has told of, and may not
@@ -107,13 +104,6 @@ func (e *events) waiting() []int32 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Collect(maps.Keys(e.awaited))
-}
-
-// awaits tells whether partitions are assigned that the lane has no task for yet.
-func (e *events) awaits() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.awaited) > 0
 }
 
 // settled tells whether the lane's tasks are what the group has assigned.

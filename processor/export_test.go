@@ -4,13 +4,12 @@ import "github.com/twmb/franz-go/pkg/kgo"
 
 // NewBalancer returns the balancer of an instance that has the state of these partitions on its disk.
 func NewBalancer(instance, mutations string, stored ...int32) kgo.GroupBalancer {
-	return NewLaneBalancer(instance, 1, mutations, func() {}, stored...)
+	return &balancer{instance: instance, mutations: mutations, stored: func() ([]int32, error) { return stored, nil }}
 }
 
-// NewLaneBalancer returns the balancer of a lane of an instance that has so many.
-func NewLaneBalancer(instance string, lanes int, mutations string, awaits func(), stored ...int32) kgo.GroupBalancer {
-	return &balancer{
-		instance: instance, lanes: lanes, mutations: mutations, awaits: awaits,
-		stored: func() ([]int32, error) { return stored, nil },
-	}
+// WithLanes returns the balancer of an instance that says how many lanes it has.
+func WithLanes(b kgo.GroupBalancer, lanes int) kgo.GroupBalancer {
+	of := *b.(*balancer)
+	of.lanes = lanes
+	return &of
 }

@@ -25,9 +25,9 @@ const (
 	stopTimeout = 3 * time.Second
 	// idlePoll bounds how long a lane without work goes without a look at its assignment.
 	idlePoll = 500 * time.Millisecond
-	// awaitPoll is for a lane that waits for partitions: the client says when the group has assigned them,
-	// and not when it counts them as assigned, which is after it has asked for the group's offsets.
-	awaitPoll = 5 * time.Millisecond
+	// handoverPoll bounds it while the group has assigned something that the client does not show yet: it tells of
+	// the assignment before it asks for the offsets, and of these it tells nobody.
+	handoverPoll = 10 * time.Millisecond
 	// catchUpLag is how old the oldest record of an overlay is when a lane is behind, and commits only
 	// every catchUpInterval.
 	catchUpLag      = 2 * time.Second
@@ -73,6 +73,7 @@ type lane struct {
 	lastCommit time.Time
 	lastLive   time.Time // last commit of live events
 	commits    int       // over all sessions
+	givenUp    int       // transactions in a row that were not committed, without an error
 	records    int       // folded since the last commit
 	oldest     time.Time // broker time of the first of them
 	lastFold   time.Time // when the last of them came
@@ -174,7 +175,6 @@ func (l *lane) sessionOpts() []kgo.Opt {
 		kgo.ConsumeTopics(p.names[:]...),
 		kgo.Balancers(&balancer{
 			instance: p.c.InstanceID, lanes: p.c.Workers, mutations: p.names[0], stored: p.store.Partitions,
-			awaits: l.events.hurry,
 		}),
 		kgo.SessionTimeout(p.c.SessionTimeout),
 		kgo.HeartbeatInterval(p.c.SessionTimeout/8),
@@ -195,7 +195,11 @@ func (l *lane) sessionOpts() []kgo.Opt {
 
 // poll waits for records: until the overlay is due, or for idlePoll when it is empty.
 func (l *lane) poll(ctx context.Context) kgo.Fetches {
-	ctx, cancel := context.WithTimeout(ctx, l.pollWait())
+	wait := l.pollWait()
+	if len(l.events.waiting()) > 0 {
+		wait = min(wait, handoverPoll)
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	l.events.onWake(cancel)
 	return l.session.PollRecords(ctx, max(1, l.maxRecords-l.records))
@@ -248,7 +252,7 @@ func (l *lane) commit(ctx context.Context) error {
 	flight, cancel := outlive(ctx, commitTimeout)
 	defer cancel()
 	began := l.p.c.Now()
-	l.events.takeRevoked() // the end of this transaction settles it
+	revoked := l.events.takeRevoked() // the end of this transaction settles it
 	l.p.crash("before flush")
 	if err := l.session.Begin(); err != nil {
 		return fmt.Errorf("%w: begin: %w", errSession, err)
@@ -259,8 +263,11 @@ func (l *lane) commit(ctx context.Context) error {
 	}
 	l.p.crash("after flush, before offsets")
 	committed, err := l.session.End(l.withOffsets(flight, moved), kgo.TryCommit)
-	if err != nil || !committed {
+	if err != nil {
 		return l.abort(ctx, began, err)
+	}
+	if !committed {
+		return l.foldAgain(ctx, revoked || l.events.isRevoked())
 	}
 	l.p.crash("EndTxn ok, before Pebble")
 	return l.committed(moved, produced, began)
@@ -292,6 +299,7 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 	}
 	l.lastCommit, l.records = now, 0
 	l.commits++
+	l.givenUp = 0
 	l.maxRecords = l.p.c.CommitMaxRecords
 	l.show()
 	return nil
@@ -303,24 +311,29 @@ func (l *lane) forgetFetched() {
 	l.fetched = l.fetched[:0]
 }
 
-// abort drops the overlay of every task and replays the changelog's tail before anything is folded
-// again (P5): what looks like a failed commit may have been applied. With an error the session is
-// in a state that nobody knows, and ends.
+// abort ends a transaction that met an error, and the session with it: it is in a state that nobody knows.
 func (l *lane) abort(ctx context.Context, began time.Time, cause error) error {
-	l.p.metrics.commits.WithLabelValues("aborted").Inc()
-	l.slab = slab{} // some of it may be on its way still
-	l.forgetFetched()
 	l.log.Warn("transaction not committed", "cause", cause, "records", l.records)
-	l.maxRecords = max(1, l.maxRecords/2)
-	if cause != nil {
-		if l.p.c.Now().Sub(began) >= transactionTimeout {
-			cause = fmt.Errorf("%w: %w", errSlow, cause)
-		}
-		ctx, cancel := outlive(ctx, transactionTimeout)
-		defer cancel()
-		_, err := l.session.End(ctx, kgo.TryAbort)
-		return fmt.Errorf("%w: %w", errSession, errors.Join(cause, err))
+	l.aborted()
+	if l.p.c.Now().Sub(began) >= transactionTimeout {
+		cause = fmt.Errorf("%w: %w", errSlow, cause)
 	}
+	ctx, cancel := outlive(ctx, transactionTimeout)
+	defer cancel()
+	_, err := l.session.End(ctx, kgo.TryAbort)
+	return fmt.Errorf("%w: %w", errSession, errors.Join(cause, err))
+}
+
+// foldAgain drops the overlay of every task after a transaction that the client or the broker did not commit, and
+// replays the changelog's tail before anything is folded again (P5): what looks like a failed commit may have
+// been applied. That is what a rebalance does to a transaction in progress, and no fault unless it goes on.
+func (l *lane) foldAgain(ctx context.Context, revoked bool) error {
+	level := slog.LevelInfo
+	if l.givenUp++; l.givenUp > 1 && !revoked {
+		level = slog.LevelWarn
+	}
+	l.log.Log(ctx, level, "transaction given up", "revoked", revoked, "in_a_row", l.givenUp, "records", l.records)
+	l.aborted()
 	for _, t := range l.tasks {
 		if t.phase != running {
 			continue
@@ -331,6 +344,14 @@ func (l *lane) abort(ctx context.Context, began time.Time, cause error) error {
 	}
 	l.lastCommit, l.records = l.p.c.Now(), 0
 	return l.restore(ctx)
+}
+
+// aborted notes that a transaction was not committed.
+func (l *lane) aborted() {
+	l.p.metrics.commits.WithLabelValues("aborted").Inc()
+	l.slab = slab{} // some of it may be on its way still
+	l.forgetFetched()
+	l.maxRecords = max(1, l.maxRecords/2)
 }
 
 // outlive returns a context for what has to end in order: it goes on for d, and for no longer than
