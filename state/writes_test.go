@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -33,5 +34,34 @@ func TestWrites_ArePutIntoPebbleInTime(t *testing.T) {
 			}
 			r.must(r.task.Restart(0)) // the rig's own checks know nothing of these
 		})
+	}
+}
+
+// Ensure that data and position of a commit are one batch (P1 of package processor): wherever a crash has cut the
+// database's log, the store holds what the changelog has up to the position that it names.
+func TestFlush_IsWholeWhereverTheLogEnds(t *testing.T) {
+	r := newRig(t, state.Policy{})
+	r.shallow = true
+	for i := range 6 {
+		r.commitLines("hot", fmt.Sprint("line-", i))
+		r.must(r.task.Rollback()) // writes
+	}
+	r.close()
+	whole := readFiles(t, r.fs, "state")
+	const step = 24 // bytes: less than the smallest batch
+	cuts := 0
+	for name, data := range whole {
+		if !strings.HasSuffix(name, ".log") {
+			continue
+		}
+		for end := 0; end < len(data); end += step {
+			cuts++
+			if err := r.look(t, whole.disk(t, name, data[:end])); err != nil || t.Failed() {
+				t.Fatalf("%s cut after %d of %d bytes: %v", name, end, len(data), err)
+			}
+		}
+	}
+	if cuts < 50 {
+		t.Errorf("got %d cuts, want more: the commits are not in the log", cuts)
 	}
 }
