@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"stocksync/processor"
@@ -228,6 +229,44 @@ func TestHalts_AtInputThatGoesWhileItIsBehind(t *testing.T) {
 		s.halts(i, "input records are gone that were not folded", 0)
 		s.goesOn(0)
 	})
+}
+
+// Ensure records that a leader has lost, as after an unclean election, are not passed over: the client finds that
+// the log of the epoch it has read ends before where it stands.
+func TestHalts_AtInputThatALeaderLost(t *testing.T) {
+	t.Parallel()
+	c := testenv.StartKfake(t, testenv.KfakeBrokers(2))
+	s := newSite(t, c)
+	s.send(3)
+	i := s.start()
+	s.halts(i, "")
+	settle(t, c, s.prefix)
+	name := s.prefix.Name(topics.Mutations)
+	control(c, func(r *kmsg.OffsetForLeaderEpochRequest) kmsg.Response {
+		answer := r.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+		for _, asked := range r.Topics {
+			topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+			topic.Topic = asked.Topic
+			for _, p := range asked.Partitions {
+				partition := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+				partition.Partition, partition.LeaderEpoch, partition.EndOffset = p.Partition, p.LeaderEpoch, 1<<40
+				if asked.Topic == name && p.Partition == 0 {
+					partition.EndOffset = 2
+				}
+				topic.Partitions = append(topic.Partitions, partition)
+			}
+			answer.Topics = append(answer.Topics, topic)
+		}
+		return answer
+	})
+	for p := range int32(siteTasks) {
+		if err := c.Fake.MoveTopicPartition(name, p, 1-c.Fake.LeaderFor(name, p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.halts(i, "input records are gone that were not folded", 0)
+	s.halts(i, "offset 2", 0)
+	s.goesOn(0)
 }
 
 // Ensure commands that retention took are no reason to halt, and those that are left are carried out.
