@@ -66,7 +66,7 @@ test-data: ## a year of real sales (1.47 M lines) through load and processor, ag
 	STOCKSYNC_DATA=1 $(GO) test -count 1 -timeout 60m -v $(TESTFLAGS) ./testenv/realdata
 
 sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEED (1) is the first hour's
-	STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \
+	GOGC=400 STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \
 		-run '^TestSim_' ./processor | grep -vE '^ *=== (RUN|PAUSE|CONT)'
 
 crash: ## every row of the crash table: SEEDS (40) on virtual time, KILLS (5) on a real Kafka, with kill -9

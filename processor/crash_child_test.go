@@ -46,7 +46,7 @@ func runCrashChild(text string) int {
 	ops.Store(-1)
 	cfg := processor.Config{
 		Brokers: c.Brokers, Prefix: c.Prefix, InstanceID: c.ID, StateDir: c.Dir, Workers: 2, Policy: policy(),
-		SessionTimeout: crashSession,
+		SessionTimeout: crashSession, NightlyRate: crashNightlyRate,
 	}
 	cfg.ClientOpts = append(cfg.ClientOpts, wire.Opt())
 	cfg.State.FS = errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(errorfs.Op) error {
@@ -109,6 +109,7 @@ func killSelf() {
 
 // Rows of the crash table that are named in more than one place.
 const (
+	rowBeforeFlush   = "before flush"
 	rowBeforeOffsets = "after flush, before offsets"
 	rowAfterOffsets  = "after offsets, before EndTxn"
 	rowNoAnswer      = "EndTxn sent, no answer"
@@ -119,3 +120,6 @@ const (
 
 // crashSession is the shortest session timeout that a broker takes by default.
 const crashSession = 6 * time.Second
+
+// crashNightlyRate makes a run of some hundred SKUs take seconds.
+const crashNightlyRate = 50

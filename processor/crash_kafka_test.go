@@ -26,8 +26,8 @@ func TestCrashKafka_AtEveryRowOfTheTable(t *testing.T) {
 	}
 	testenv.KafkaOnly(t, func(t *testing.T, c *testenv.Cluster) {
 		for _, row := range []string{
-			"before flush", rowBeforeOffsets, rowAfterOffsets, rowNoAnswer, "EndTxn ok, before Pebble", rowHalfFlush,
-			rowRestore, rowRevoke,
+			rowBeforeFlush, rowBeforeOffsets, rowAfterOffsets, rowNoAnswer, afterCommit, rowHalfFlush, rowRestore, rowRevoke,
+			inTheRun,
 		} {
 			for seed := range seeds {
 				t.Run(fmt.Sprintf("%s/seed %d", row, seed+1), func(t *testing.T) {
@@ -72,9 +72,14 @@ func killAtRow(t *testing.T, c *testenv.Cluster, row string, rng *rand.Rand) {
 	one := startChild(t, doomed)
 	two := child
 	two.ID, two.Dir = "two", t.TempDir()
-	if row == rowRevoke {
+	then := func() {}
+	switch row {
+	case rowRevoke:
 		waitFolding(ctx, t, c, child.Prefix)
 		startChild(t, two)
+	case inTheRun:
+		waitFolding(ctx, t, c, child.Prefix)
+		then = askNight(t, c, child.Prefix, 4)
 	}
 	if code, err := one.Wait(ctx); err != nil || code != -1 {
 		t.Fatalf("%q was not reached: exit code %d, %v\n%s", row, code, err, one.Log())
@@ -82,6 +87,7 @@ func killAtRow(t *testing.T, c *testenv.Cluster, row string, rng *rand.Rand) {
 	again := startChild(t, child)
 	producing.Wait()
 	settle(t, c, child.Prefix)
+	then()
 	if code, err := again.Terminate(ctx); err != nil || code != 0 {
 		t.Fatalf("stop: code %d, %v", code, err)
 	}

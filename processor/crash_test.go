@@ -23,12 +23,13 @@ import (
 // that the point was reached.
 func TestCrash_AtEveryRowOfTheTable(t *testing.T) {
 	seeds := simNumber(t, "STOCKSYNC_CRASH_SEEDS", 2)
-	var reached [len(crashRows)]atomic.Int64
+	var ran, reached [len(crashRows)]atomic.Int64 // fewer than all run when a person picks some
 	t.Run("rows", func(t *testing.T) {
 		for i, row := range crashRows {
 			for seed := range seeds {
 				t.Run(fmt.Sprintf("%s/seed %d", row.name, seed+1), func(t *testing.T) {
 					t.Parallel()
+					ran[i].Add(1)
 					synctest.Test(t, func(t *testing.T) {
 						newCrash(t, uint64(seed+1)).run(row)
 						if !t.Failed() {
@@ -40,39 +41,45 @@ func TestCrash_AtEveryRowOfTheTable(t *testing.T) {
 		}
 	})
 	for i, row := range crashRows {
-		if got := reached[i].Load(); got != int64(seeds) {
-			t.Errorf("%q was reached and survived in %d of %d runs", row.name, got, seeds)
+		if got, want := reached[i].Load(), ran[i].Load(); got != want {
+			t.Errorf("%q was reached and survived in %d of %d runs", row.name, got, want)
 		} else {
 			t.Logf("%-32s reached %d times", row.name, got)
 		}
 	}
 }
 
-// crashRow is a row of the crash table: arm sees to it that the member dies there.
+// crashRow is a row of the crash table: arm sees to it that the member dies there. When it has come back, then
+// says what else must hold; nil: nothing.
 type crashRow struct {
 	name string
-	arm  func(c *crash, m *simMember)
+	arm  func(c *crash, m *simMember) (then func())
 }
 
 var crashRows = [...]crashRow{
-	{"before flush", (*crash).armHook},
+	{rowBeforeFlush, (*crash).armHook},
 	{rowBeforeOffsets, (*crash).armHook},
-	{rowAfterOffsets, func(c *crash, m *simMember) {
-		c.armLoss(m, m.wire.LoseRequests(kmsg.EndTxn, 1))
+	{rowAfterOffsets, func(c *crash, m *simMember) func() {
+		return c.armLoss(m, m.wire.LoseRequests(kmsg.EndTxn, 1))
 	}},
-	{rowNoAnswer, func(c *crash, m *simMember) { c.armLoss(m, m.wire.LoseAnswers(kmsg.EndTxn, 1)) }},
-	{"EndTxn ok, before Pebble", (*crash).armHook},
+	{rowNoAnswer, func(c *crash, m *simMember) func() {
+		return c.armLoss(m, m.wire.LoseAnswers(kmsg.EndTxn, 1))
+	}},
+	{afterCommit, (*crash).armHook},
 	{rowHalfFlush, (*crash).armFlush},
-	{rowRestore, func(c *crash, m *simMember) {
+	{rowRestore, func(c *crash, m *simMember) func() {
 		c.kill(m)
 		m.disk = vfs.NewCrashableMem() // all of the changelog is to be restored
-		c.crashAt(m)
+		c.armHook(m)
 		c.start(m)
+		return nil
 	}},
-	{rowRevoke, func(c *crash, m *simMember) {
-		c.crashAt(m)
+	{rowRevoke, func(c *crash, m *simMember) func() {
+		c.armHook(m)
 		c.start(c.members[1])
+		return nil
 	}},
+	{inTheRun, (*crash).armNight},
 }
 
 const (
@@ -90,7 +97,9 @@ type crash struct {
 
 func newCrash(t *testing.T, seed uint64) *crash {
 	t.Helper()
-	return &crash{sim: newSim(t, seed, &simTotal{faults: map[string]int{}}), dead: make(chan struct{})}
+	c := &crash{sim: newSim(t, seed, &simTotal{faults: map[string]int{}}), dead: make(chan struct{})}
+	c.nightlyRate = crashNightlyRate
+	return c
 }
 
 func (c *crash) run(row crashRow) {
@@ -102,7 +111,7 @@ func (c *crash) run(row crashRow) {
 	var producing sync.WaitGroup
 	producing.Go(func() { c.produce(ctx, crashTick) })
 	c.pass(time.Second + c.seconds(15))
-	row.arm(c, m)
+	then := row.arm(c, m)
 	select {
 	case <-c.dead:
 	case <-time.After(time.Minute):
@@ -115,6 +124,9 @@ func (c *crash) run(row crashRow) {
 	producing.Wait()
 	c.heal()
 	c.check()
+	if then != nil {
+		then()
+	}
 	c.close()
 }
 
@@ -127,9 +139,7 @@ func (c *crash) die(m *simMember, rng *rand.Rand) {
 }
 
 // armHook lets the member die at the row's point of the code, some passages from now.
-func (c *crash) armHook(m *simMember) { c.crashAt(m) }
-
-func (c *crash) crashAt(m *simMember) {
+func (c *crash) armHook(m *simMember) func() {
 	var left atomic.Int64
 	left.Store(c.rng.Int64N(passages(c.row)))
 	rng := rand.New(rand.NewPCG(c.seed, 1))
@@ -139,6 +149,14 @@ func (c *crash) crashAt(m *simMember) {
 		}
 	}
 	m.hook.Store(&hook)
+	return nil
+}
+
+// armNight lets the member die in the run that it is asked for.
+func (c *crash) armNight(m *simMember) func() {
+	c.pass(10 * time.Second) // until there is enough to emit
+	c.armHook(m)
+	return askNight(c.t, c.cluster, c.prefix, simPartitions)
 }
 
 // passages is how often a run of the row is sure to come to its point.
@@ -146,12 +164,14 @@ func passages(row string) int64 {
 	switch row {
 	case rowRestore, rowRevoke:
 		return 1
+	case inTheRun:
+		return 10
 	}
 	return 30
 }
 
 // armLoss lets the member die when the wire loses something.
-func (c *crash) armLoss(m *simMember, loss *testenv.Loss) {
+func (c *crash) armLoss(m *simMember, loss *testenv.Loss) func() {
 	rng := rand.New(rand.NewPCG(c.seed, 1))
 	c.dying.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.t.Context()), time.Minute)
@@ -160,10 +180,11 @@ func (c *crash) armLoss(m *simMember, loss *testenv.Loss) {
 			c.die(m, rng)
 		}
 	})
+	return nil
 }
 
 // armFlush lets the member die at one of the file operations of the flush that ends it in order.
-func (c *crash) armFlush(m *simMember) {
+func (c *crash) armFlush(m *simMember) func() {
 	crashed := m.crashed
 	m.ops.Store(c.rng.Int64N(2))
 	m.cancel()
@@ -172,4 +193,5 @@ func (c *crash) armFlush(m *simMember) {
 		c.die(m, c.rng)
 	case <-m.done:
 	}
+	return nil
 }

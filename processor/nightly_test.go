@@ -518,10 +518,36 @@ func later(serial *int) func() testenv.Event {
 func ask(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, partitions int32, value string) {
 	t.Helper()
 	cl := c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer cl.Close()
 	for p := range partitions {
 		r := &kgo.Record{Topic: prefix.Name(topics.Commands), Partition: p, Value: []byte(value)}
 		if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// askNight asks for a run and returns what holds when it should be over: no SKU was emitted by it twice, and
+// none that was there before it not at all, by it or by an event that came meanwhile.
+func askNight(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, partitions int32) (then func()) {
+	t.Helper()
+	before := availability(t, c, prefix)
+	ask(t, c, prefix, partitions, `{"id":"asked","command":"nightly"}`)
+	return func() {
+		t.Helper()
+		waitRecords(t, c, prefix, func(r *state.TaskRecord) bool {
+			return r.Nightly.Cursor == "" && strings.HasSuffix(r.Nightly.RunID, " asked")
+		})
+		for sku, n := range nightly(t, c, prefix) {
+			if n > 1 {
+				t.Errorf("%s: one run emitted it %d times", sku, n)
+			}
+		}
+		after := availability(t, c, prefix)
+		for sku, was := range before {
+			if after[sku].Revision == was.Revision {
+				t.Errorf("%s: was not emitted by the run", sku)
+			}
 		}
 	}
 }
@@ -730,6 +756,8 @@ func TestNightly_WaitsWhileATaskRestores(t *testing.T) {
 	}
 	one.Workers = 1
 	i := start(t, one)
+	end := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(end)
 	waitRunning(t, i, 1)
 	acks := produce(t, c, prefix, quietWorkload(12, 200), 2000)
 	settle(t, c, prefix)
@@ -754,7 +782,7 @@ func TestNightly_WaitsWhileATaskRestores(t *testing.T) {
 	if n := steps.Load(); n != 0 || taskRecords(t, c, prefix)[mine].Nightly.Cursor == "" {
 		t.Errorf("got %d steps of the run during the restore, want none of a run that has begun", n)
 	}
-	close(goOn)
+	end()
 	waitRecords(t, c, prefix, func(r *state.TaskRecord) bool {
 		return r.Nightly.Cursor == "" && strings.HasSuffix(r.Nightly.RunID, " now")
 	})

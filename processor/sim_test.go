@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -74,12 +75,16 @@ func simNumber(t *testing.T, name string, def int) int {
 const (
 	simPartitions = 4
 	simMembers    = 3 // at most, at a time
-	simEvery      = time.Minute
+	// simEvery is how long it is from one fault's end to the next on average: some last, so that one comes
+	// each minute.
+	simEvery = 40 * time.Second
 	// simTick is a little below the second in which a transaction must be.
 	simTick = 900 * time.Millisecond
 	// simHeal is how long after the last fault all must be folded: a session timeout, a transaction
 	// timeout, and some restarts.
 	simHeal = 5 * time.Minute
+	// simNightlyRate makes a run take seconds.
+	simNightlyRate = 200
 )
 
 // simTotal sums up over the hours.
@@ -113,27 +118,27 @@ func (s *simTotal) text(hours int) string {
 
 // sim is one virtual hour.
 type sim struct {
-	t        *testing.T
-	seed     uint64
-	rng      *rand.Rand // decides the faults; used by run's goroutine alone
-	cluster  *testenv.Cluster
-	prefix   topics.Prefix
-	began    time.Time
-	members  [simMembers]*simMember
-	dying    sync.WaitGroup
-	schedule []string
-	total    *simTotal
-
-	mu   sync.Mutex
-	acks []testenv.Ack
+	t           *testing.T
+	seed        uint64
+	rng         *rand.Rand // decides the faults; used by run's goroutine alone
+	cluster     *testenv.Cluster
+	prefix      topics.Prefix
+	nightlyRate int
+	began       time.Time
+	members     [simMembers]*simMember
+	dying       sync.WaitGroup
+	schedule    []string
+	total       *simTotal
+	acks        []testenv.Ack // set when produce returns
 }
 
 // simMember is one processor that runs, or did: its disk outlives it.
 type simMember struct {
-	id   string
-	disk *vfs.MemFS
-	wire *testenv.Wire
-	reg  *prometheus.Registry
+	id    string
+	disk  *vfs.MemFS
+	clock wall
+	wire  *testenv.Wire
+	reg   *prometheus.Registry
 
 	cancel context.CancelFunc
 	done   chan struct{} // closed when Run has returned
@@ -156,7 +161,7 @@ func newSim(t *testing.T, seed uint64, total *simTotal) *sim {
 	}
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), cluster: c, prefix: "sim.", began: time.Now(),
-		total: total,
+		total: total, nightlyRate: simNightlyRate,
 	}
 	client := s.client()
 	defer client.Close()
@@ -217,7 +222,7 @@ func (s *sim) close() {
 
 // pass lets virtual time go by; a member that is to die at some file operation may do so meanwhile.
 func (s *sim) pass(d time.Duration) {
-	timer := time.NewTimer(min(d, 10*simEvery))
+	timer := time.NewTimer(min(d, 10*time.Minute))
 	defer timer.Stop()
 	for {
 		crashed := make([]<-chan struct{}, simMembers)
@@ -240,23 +245,14 @@ func (s *sim) pass(d time.Duration) {
 // produce sends events until ctx ends, through broker changes and all.
 func (s *sim) produce(ctx context.Context, every time.Duration) {
 	w := testenv.NewWorkload(testenv.RealisticWorkload(s.seed))
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		done, err := testenv.Produce(context.WithoutCancel(ctx), s.cluster, w.Next,
-			testenv.ProduceConfig{Prefix: s.prefix, Events: 1})
-		if err != nil {
-			s.t.Errorf("produce: %v", err)
-			return
-		}
-		s.mu.Lock()
-		s.acks = append(s.acks, done.Acks...)
-		s.mu.Unlock()
+	done, err := testenv.Produce(ctx, s.cluster, w.Next, testenv.ProduceConfig{
+		Prefix: s.prefix, Events: math.MaxInt, Rate: float64(time.Second) / float64(every),
+	})
+	if ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) {
+		s.t.Errorf("produce: %v", err)
+	}
+	if done != nil {
+		s.acks = done.Acks
 	}
 }
 
@@ -271,7 +267,7 @@ func (s *sim) start(m *simMember) {
 	cfg := processor.Config{
 		Brokers: s.cluster.Brokers, ClientOpts: append(slices.Clone(s.cluster.Opts), m.wire.Opt()), Prefix: s.prefix,
 		InstanceID: m.id, StateDir: "state", Workers: 2, Policy: policy(), EmbeddedBroker: true, Registry: m.reg,
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), NightlyRate: s.nightlyRate, Now: m.clock.Now,
 	}
 	cfg.State.FS = errorfs.Wrap(disk, errorfs.InjectorFunc(func(errorfs.Op) error {
 		if ops.Load() >= 0 && ops.Add(-1) == -1 {
@@ -412,6 +408,11 @@ func (s *sim) breakSomething() {
 		{"late request", s.faultLateRequest},
 		{"leaders move", func() bool { s.cluster.Fake.ShufflePartitionLeaders(); return true }},
 		{"coordinators move", func() bool { s.cluster.Fake.RehashCoordinators(); return true }},
+		{"clock jumps", s.faultClock},
+		{"nightly run", func() bool {
+			ask(s.t, s.cluster, s.prefix, simPartitions, `{"id":"sim","command":"nightly"}`)
+			return true
+		}},
 	}
 	f := faults[s.rng.IntN(len(faults))]
 	s.note("%s", f.name)
@@ -516,7 +517,23 @@ func (s *sim) faultCut() bool {
 	return true
 }
 
-// simKeys are the requests that are lost.
+// faultClock sets a member's clock wrong, or right again.
+func (s *sim) faultClock() bool {
+	m := s.pick(true)
+	if m == nil {
+		return false
+	}
+	const day = 24 * time.Hour
+	off := []time.Duration{0, time.Second, time.Minute, time.Hour, 25 * time.Hour, 366 * day, 3660 * day}[s.rng.IntN(7)]
+	if s.rng.IntN(2) == 0 {
+		off = -off
+	}
+	s.note("  of %s, by %s", m.id, off)
+	m.clock.off.Store(int64(off))
+	return true
+}
+
+// key draws a kind of request that is lost.
 func (s *sim) key() kmsg.Key {
 	keys := []kmsg.Key{
 		kmsg.EndTxn, kmsg.EndTxn, kmsg.Produce, kmsg.TxnOffsetCommit, kmsg.Heartbeat, kmsg.JoinGroup, kmsg.SyncGroup,
@@ -584,11 +601,8 @@ func (s *sim) check() {
 		s.t.Errorf("not all is folded %s after the last fault: %v", simHeal, err)
 		return
 	}
-	s.mu.Lock()
-	acks := s.acks
-	s.mu.Unlock()
-	s.total.sent(len(acks))
-	err := testenv.Check(s.t.Context(), s.cluster, testenv.CheckConfig{Prefix: s.prefix, Policy: policy(), Acked: acks})
+	s.total.sent(len(s.acks))
+	err := testenv.Check(s.t.Context(), s.cluster, testenv.CheckConfig{Prefix: s.prefix, Policy: policy(), Acked: s.acks})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		s.t.Errorf("check: %v", err)
 	}

@@ -81,8 +81,11 @@ type producing struct {
 }
 
 func (p *producing) run(ctx context.Context, cl *kgo.Client, next func() Event, start time.Time) error {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	at := func(n int) time.Time { // is when the record after n others should leave
+		return start.Add(time.Duration(float64(n) / p.cfg.Rate * float64(time.Second)))
+	}
 	for sent := 0; sent < p.cfg.Events; {
 		due := p.cfg.Events
 		if p.cfg.Rate > 0 {
@@ -91,7 +94,7 @@ func (p *producing) run(ctx context.Context, cl *kgo.Client, next func() Event, 
 		for ; sent < due; sent++ {
 			intended := time.Now()
 			if p.cfg.Rate > 0 {
-				intended = start.Add(time.Duration(float64(sent) / p.cfg.Rate * float64(time.Second)))
+				intended = at(sent)
 			}
 			p.send(ctx, cl, next(), intended)
 			if ctx.Err() != nil {
@@ -101,10 +104,11 @@ func (p *producing) run(ctx context.Context, cl *kgo.Client, next func() Event, 
 		if sent == p.cfg.Events {
 			break
 		}
+		timer.Reset(max(time.Millisecond, time.Until(at(sent))))
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("produce: %w", context.Cause(ctx))
-		case <-tick.C:
+		case <-timer.C:
 		}
 	}
 	return nil
