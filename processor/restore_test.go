@@ -146,28 +146,36 @@ func TestRestore_GoesOnWhereItWasCutShort(t *testing.T) {
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 2)
 		cfg := config(t, c, prefix, "one")
+		cfg.Workers, cfg.CommitMaxRecords = 1, 100 // of many small transactions
 		i := start(t, cfg)
 		w := testenv.NewWorkload(testenv.RealisticWorkload(101))
-		acks := produce(t, c, prefix, w, 2000)
+		acks := produce(t, c, prefix, w, 1000)
 		settle(t, c, prefix)
 		stopped(t, i)
 		cfg.StateDir = t.TempDir()
-		cfg.ClientOpts = append(slices.Clone(cfg.ClientOpts), kgo.FetchMaxPartitionBytes(16<<10))
+		cfg.ClientOpts = append(slices.Clone(cfg.ClientOpts), kgo.FetchMaxPartitionBytes(4<<10))
 		var batches atomic.Int64
-		midst := make(chan struct{})
+		stopping := make(chan struct{})
 		cfg.Crash = func(point string) {
 			if point == rowRestore && batches.Add(1) == 3 {
-				close(midst)
+				<-stopping
 			}
 		}
 		i = start(t, cfg)
-		<-midst
+		until(t, func(context.Context) error {
+			if n := batches.Load(); n < 3 && inPhase(i.Processor, "running") < 2 {
+				return fmt.Errorf("%d batches are restored", n)
+			}
+			return nil
+		})
+		i.stop()
+		close(stopping)
 		stopped(t, i)
 		cut := batches.Load()
 		i = start(t, cfg)
 		tasks(t, i.Processor, 2)
 		if n := batches.Load(); n < cut+3 {
-			t.Errorf("got %d batches of changelog in all and %d until the stop: it was not in the midst", n, cut)
+			t.Errorf("got %d batches of the changelog restored, %d of them before the stop, want more after it", n, cut)
 		}
 		acks = append(acks, produce(t, c, prefix, w, 200)...)
 		settle(t, c, prefix)
