@@ -36,7 +36,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka test-data sim crash upgrade bench bench-peer lint fuzz check
+.PHONY: help build demo run test test-kafka test-data sim crash mutants upgrade bench bench-peer lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -67,13 +67,16 @@ test-data: ## a year of real sales (1.47 M lines) through load and processor, ag
 
 sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEED (1) is the first hour's
 	GOGC=400 STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \
-		-run '^TestSim_' ./processor | grep -vE '^ *=== (RUN|PAUSE|CONT)'
+		-run '^TestSim_' ./processor | grep --line-buffered -vE '^ *=== (RUN|PAUSE|CONT)'
 
 crash: ## every row of the crash table: SEEDS (40) on virtual time, KILLS (5) on a real Kafka, with kill -9
 	STOCKSYNC_CRASH_SEEDS=$(SEEDS) $(GO) test -tags synctests -count 1 -timeout 60m -v -run '^TestCrash_' ./processor \
-		| grep -vE '^ *=== (RUN|PAUSE|CONT)|seed_'
+		| grep --line-buffered -vE '^ *=== (RUN|PAUSE|CONT)|seed_'
 	STOCKSYNC_KAFKA=1 STOCKSYNC_CRASH_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -v -run '^TestCrashKafka_' \
-		./processor | grep -vE '^ *=== (RUN|PAUSE|CONT)'
+		./processor | grep --line-buffered -vE '^ *=== (RUN|PAUSE|CONT)'
+
+mutants: ## bugs planted one by one: each must turn the test red that is there for it
+	STOCKSYNC_MUTANTS=1 $(GO) test -count 1 -timeout 60m -v -run '^TestMutants_' ./processor | grep --line-buffered -vE '^ *=== (RUN|PAUSE|CONT)'
 
 upgrade: ## a rolling upgrade between builds that write formats n and n+1 of the changelog
 	STOCKSYNC_UPGRADE=1 $(GO) test -count 1 -timeout 10m -v -run '^TestUpgrade_' ./processor
