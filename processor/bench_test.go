@@ -266,7 +266,7 @@ func runBench(b *testing.B, c *testenv.Cluster) (p *processor.Processor, stop fu
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
 	return p, func() {

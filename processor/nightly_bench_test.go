@@ -3,6 +3,8 @@ package processor_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,15 +16,31 @@ import (
 	"stocksync/topics"
 )
 
-const (
-	nightlyActive = 20_000 // SKUs that the run has to emit: ten seconds at the default rate
-	nightlyRounds = 4
-	nightlyRound  = 3 * time.Second
-)
+// nightlyMeasured is how long live events are measured without a run, and as long with one.
+const nightlyMeasured = 12 * time.Second
+
+// nightlyActive returns how many SKUs the run has to emit, and in how many rounds it is measured. A run of
+// 20,000 takes ten seconds at the default rate; of a long one there is one round.
+func nightlyActive(b *testing.B) (active, rounds int) {
+	b.Helper()
+	const few, often = 20_000, 4
+	text := os.Getenv("BENCH_ACTIVE")
+	if text == "" {
+		return few, often
+	}
+	active, err := strconv.Atoi(text)
+	if err != nil || active < few {
+		b.Fatalf("BENCH_ACTIVE is %q, want a number from %d on", text, few)
+	}
+	return active, max(1, often*few/active)
+}
 
 // BenchmarkNightlyLatency measures what a nightly run costs live events: how long they take from when they
 // should have been sent until the transaction that folds them is committed, without a run and with one in
 // progress. Rounds take turns, so that a machine that others use too slows both alike.
+//
+//	make bench BENCH=NightlyLatency                                     20,000 active SKUs: a minute
+//	make bench BENCH=NightlyLatency BENCH_ACTIVE=1000000 TIMEOUT=60m    a million: half an hour, 12 GB of memory
 func BenchmarkNightlyLatency(b *testing.B) {
 	for _, rate := range []int{200, 5000} {
 		b.Run(fmt.Sprintf("%d_events_a_second", rate), func(b *testing.B) {
@@ -38,7 +56,8 @@ func benchNightlyLatency(b *testing.B, rate int) {
 	c := benchTopics(b)
 	p, stop := runBench(b, c)
 	defer stop()
-	next, n := ledgerLines(nightlyActive, 0), 3*nightlyActive
+	active, rounds := nightlyActive(b)
+	next, n := ledgerLines(active, 0), 3*active
 	if _, err := testenv.Produce(b.Context(), c, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: n}); err != nil {
 		b.Fatal(err)
 	}
@@ -46,7 +65,7 @@ func benchNightlyLatency(b *testing.B, rate int) {
 	quiet, busy := hdrhistogram.New(1, time.Minute.Microseconds(), 3), hdrhistogram.New(1, time.Minute.Microseconds(), 3)
 	round := func(took *hdrhistogram.Histogram) {
 		watch := watchCommits(p)
-		m := int(nightlyRound.Seconds() * float64(rate))
+		m := int(nightlyMeasured.Seconds()*float64(rate)) / rounds
 		made, err := testenv.Produce(b.Context(), c, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: m, Rate: float64(rate)})
 		if err != nil {
 			b.Fatal(err)
@@ -60,13 +79,13 @@ func benchNightlyLatency(b *testing.B, rate int) {
 			}
 		}
 	}
-	for range nightlyRounds {
+	for range rounds {
 		round(quiet)
 		askBench(b, c)
 		waitNights(b, p, true)
 		before := emitted(p)
 		round(busy)
-		if n := emitted(p) - before; n < nightlyRound.Milliseconds() {
+		if n := emitted(p) - before; n < nightlyMeasured.Milliseconds()/int64(rounds) {
 			b.Fatalf("the run emitted %d SKUs during the round: it was not in progress", n)
 		}
 		waitNights(b, p, false)
@@ -96,11 +115,14 @@ func askBench(b *testing.B, c *testenv.Cluster) {
 	}
 }
 
-// waitNights waits until a run is in progress, or until none is and none begins.
+// waitNights waits until a run is in progress, or until none is and none begins. One that makes no headway is
+// not waited for.
 func waitNights(b *testing.B, p *processor.Processor, running bool) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
+	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
+	stuck := time.AfterFunc(2*time.Minute, cancel)
+	defer stuck.Stop()
 	last := int64(-1)
 	err := testenv.Until(ctx, 200*time.Millisecond, func(context.Context) error {
 		n, some := emitted(p), false
@@ -108,7 +130,9 @@ func waitNights(b *testing.B, p *processor.Processor, running bool) {
 			some = some || t.Nightly.Running
 		}
 		still := n == last
-		last = n
+		if last = n; !still {
+			stuck.Reset(2 * time.Minute)
+		}
 		if some != running || !running && !still {
 			return fmt.Errorf("running %v, %d emitted", some, n)
 		}
