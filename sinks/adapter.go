@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"stocksync/sinks/limit"
 	"stocksync/topics"
 )
 
@@ -27,12 +28,24 @@ type Account struct {
 	// Credentials reads the secrets that the store's credentials_ref names, anew at each call, so that a
 	// key that was rotated is used at once.
 	Credentials func() (Credentials, error)
-	HTTP        *HTTP
+	// HTTP is the store's own: it waits for the store's rate limit and for its requests in flight, whichever
+	// call of the adapter a request belongs to.
+	HTTP *HTTP
+
+	told func(Bucket)
+}
+
+// Told passes on what a shop that counts points says in any answer, also in those of a catalogue or a reading.
+// It is safe for concurrent use.
+func (a Account) Told(b Bucket) {
+	if a.told != nil {
+		a.told(b)
+	}
 }
 
 // Session is one store as its adapter sees it. The reconciler of the store calls it from several
 // goroutines, at most Traits.InFlight at a time, and never with the same pair in two of them.
-// A session may also implement Refresher, Cataloguer or Reader.
+// A session may also implement Refresher, Cataloguer, Finder or Reader.
 type Session interface {
 	// Traits says what the reconciler must respect; it does not change.
 	Traits() Traits
@@ -52,21 +65,41 @@ type Refresher interface {
 }
 
 // Cataloguer is a session that can list what the shop sells. It calls found for each SKU of the shop, of
-// any status; a nil error means that the pass was complete.
+// any status; a nil error means that the pass was complete. A SKU on several products may come in several
+// calls: its targets add up. Of the listing, SKU and Targets count; the reconciler fills in the rest. An error
+// of found ends the pass and is returned.
 type Cataloguer interface {
 	Catalogue(ctx context.Context, found func(topics.Listing) error) error
 }
 
-// Reader is a session that can read back what the shop shows, by index of targets.
+// Finder is a session that can look single SKUs up, which costs less than a pass over the catalogue. It calls
+// found as Catalogue does, for those of the SKUs that the shop has. There are FindMost of them at most.
+type Finder interface {
+	Find(ctx context.Context, skus []string, found func(topics.Listing) error) error
+}
+
+// FindMost bounds the SKUs of one Find.
+const FindMost = 50
+
+// Reader is a session that can read back what the shop shows, by index of the updates, of which Target counts.
+// There are as many as Traits.Batch at most, of any groups, and more than that where one pair has more targets.
 type Reader interface {
 	ReadBack(context.Context, []Update) ([]Reading, Outcome)
 }
 
 // Reading is what a shop shows of one target. A shop whose number is physical also says how much of it
-// is allocated to orders and held back by a threshold.
+// is allocated to orders and held back by a threshold. Where the update is spread over locations, Qty and
+// Allocated are sums over them, and Locations tells each.
 type Reading struct {
 	Found                     bool
 	Qty, Allocated, Threshold topics.Quantity
+	Locations                 []LocationReading
+}
+
+// LocationReading is the part of a reading that one location of the shop holds.
+type LocationReading struct {
+	LocationID     string
+	Qty, Allocated topics.Quantity
 }
 
 // Traits declares what the reconciler must respect.
@@ -77,6 +110,11 @@ type Traits struct {
 	Rate     Rate   // of requests
 	WholeSet bool   // a request must name every location of a target
 	Cheap    bool   // reading a number costs next to nothing: read before an unchanged re-send
+	// ReadFirst is what in_flight is where the store does not say: the shop subtracts its own orders, and is
+	// read before each write for what it sold and nobody has told us of yet.
+	ReadFirst bool
+	// AutoDisable is what auto_disable_unmatched is where the store does not say.
+	AutoDisable bool
 }
 
 // Number is what a shop takes the quantity for.
@@ -88,20 +126,21 @@ const (
 	NumberPhysical                // what lies there; the shop offers it less what is allocated
 )
 
-// Rate is the number of requests that a store may be sent in a second, and how many at once. The zero
-// Rate sets no limit beyond what the marketplace's answers ask for.
-type Rate struct {
-	PerSecond float64
-	Burst     int
-}
+// Rate is the shape of a store's limit, and Bucket what a shop that counts points says of it.
+type (
+	Rate   = limit.Rate
+	Bucket = limit.Bucket
+)
 
 // Update is one target to be brought to a quantity.
 type Update struct {
 	SKU      string
 	Revision int64
-	Qty      topics.Quantity // whole units
-	Target   topics.Target   // the listing's; zero for adapters without a catalogue
-	// Locations says how Qty is spread, where the store has locations; empty elsewhere.
+	// Qty is the number to write, in whole units: for NumberPhysical what is allocated and held back is in it.
+	Qty    topics.Quantity
+	Target topics.Target // the listing's; zero for adapters without a catalogue
+	// Locations says how Qty is spread, where the store or the target has locations: all of them that the
+	// target has, those that get nothing too. Empty elsewhere.
 	Locations []LocationQty
 	Cause     topics.SyncCause
 	Attempt   int // 1 at first
@@ -117,7 +156,9 @@ type LocationQty struct {
 type Outcome struct {
 	Class         Class
 	Code, Message string    // the marketplace's; never a secret
-	Until         time.Time // ClassPromoLock, ClassRaiseOnly: the end of the window, when known
+	Until         time.Time // ClassPromoLock, ClassRaiseOnly, ClassBelowReserved: the end of the window, when known
+	// Floor is, of ClassBelowReserved, the least that the shop takes; 0 when it does not say. It is sent instead.
+	Floor topics.Quantity
 }
 
 // Reply is the classified answer to one request.
@@ -130,6 +171,10 @@ type Reply struct {
 	// RetryAfter is how long the marketplace asked to be left alone; 0 when it did not.
 	RetryAfter time.Duration
 	RequestID  string
+	// Readings are what the answer shows after the write, by index of the updates; nil where it shows nothing.
+	// When an Allocated is not the one that was reckoned with, the pair is read and sent again.
+	Readings []Reading
+	Bucket   Bucket // what a shop that counts points said; the zero Bucket when it said nothing
 }
 
 // item returns the outcome of the update with that index.

@@ -32,6 +32,10 @@ const (
 // read. No request was made; the reconciler goes on when they can be.
 const CodeCredentials = "credentials"
 
+// CodeShopClosed is the code of a ClassNotEditable outcome that is about the whole shop: it is closed, or its
+// seller on holiday. The store is left alone for a while, and every pair says so.
+const CodeShopClosed = "shop_closed"
+
 // Classes returns every class.
 func Classes() []Class {
 	list := make([]Class, 0, ClassManagedElsewhere)
