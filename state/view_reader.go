@@ -16,6 +16,7 @@ import (
 //	't' table 'p' partition  position: next offset, when last caught up (partition: 4 bytes, big endian)
 //	't' table 'r' key        record: partition, rank, value
 //	'm'                      stamp of the installation
+//	'n' name                 note: what the owner of the directory keeps beside the tables
 const (
 	viewSpace    = 't'
 	viewBatch    = 'b'
@@ -23,6 +24,7 @@ const (
 	viewPos      = 'p'
 	viewRecord   = 'r'
 	viewStampKey = "m"
+	viewNote     = 'n'
 	viewFormat   = 1
 )
 

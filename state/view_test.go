@@ -288,3 +288,35 @@ func TestView_DropForgetsPositions(t *testing.T) {
 		t.Errorf("positions (-got +want):\n%s", diff)
 	}
 }
+
+// TestViews_NotesSurviveACrashAndTheTablesTheyLieBeside ensures that a note which was set is there after a
+// power cut, and that emptying a table leaves it alone.
+func TestViews_NotesSurviveACrashAndTheTablesTheyLieBeside(t *testing.T) {
+	fs, clock := vfs.NewCrashableMem(), &viewClock{time.Unix(1e9, 0)}
+	views := openViews(t, fs, clock, nil)
+	if got, err := views.Note("limit/s"); got != nil || err != nil {
+		t.Errorf("before it was set: got %q, %v, want none", got, err)
+	}
+	for _, value := range []string{"1", "22"} {
+		if err := views.SetNote("limit/s", []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+	if err := views.Close(); err != nil {
+		t.Fatal(err)
+	}
+	views = openViews(t, crashed, clock, nil)
+	if err := views.View(topics.Stores).Drop(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := views.Note("limit/s"); string(got) != "22" || err != nil {
+		t.Errorf("after a crash: got %q, %v, want 22", got, err)
+	}
+	if got, err := views.Note("limit/"); got != nil || err != nil {
+		t.Errorf("another name: got %q, %v, want none", got, err)
+	}
+	if err := views.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
