@@ -19,7 +19,6 @@ var (
 	Public   = public
 	CheckURL = guard{}.checkURL
 	RankOf   = rankOf
-	NewPacer = newPacer
 )
 
 const (
@@ -109,12 +108,6 @@ func Wait(first, most time.Duration, failures int, chance float64) time.Duration
 func WaitAtRandom(first, most time.Duration, failures int) time.Duration {
 	return backoff{first: first, most: most}.after(failures)
 }
-
-// Allow, Throttled, Answered and PerSecond are the pacer's.
-func (p *pacer) Allow(now time.Time) (time.Duration, bool) { return p.allow(now) }
-func (p *pacer) Throttled(began, now time.Time)            { p.throttled(began, now) }
-func (p *pacer) Answered(began, now time.Time)             { p.answered(began, now) }
-func (p *pacer) PerSecond() float64                        { return float64(p.limiter.Limit()) }
 
 // Queue is a queue of works that have a name and little else.
 type Queue struct {

@@ -39,6 +39,7 @@ type HTTP struct {
 	dialer   *net.Dialer
 	guard    guard
 	bodyMost int64
+	gate     *gate // nil: requests of no store in particular
 }
 
 // Request is one request of an adapter.
@@ -81,8 +82,28 @@ func NewHTTP(allowPrivate bool) *HTTP {
 // CheckURL parses a URL that a person supplied, or says why no store may have it.
 func (h *HTTP) CheckURL(text string) (*url.URL, error) { return h.guard.checkURL(text) }
 
-// Do sends a request and reads the answer whole. The context bounds all of it.
+// through returns the client whose requests pass a gate.
+func (h *HTTP) through(g *gate) *HTTP {
+	own := *h
+	own.gate = g
+	return &own
+}
+
+// Do waits until the store's limits allow a request, sends it and reads the answer whole. The context bounds all
+// of it.
 func (h *HTTP) Do(ctx context.Context, r Request) (*Response, error) {
+	if h.gate == nil {
+		return h.do(ctx, r)
+	}
+	ctx, leave, err := h.gate.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("wait for the store's limits: %w", err)
+	}
+	defer leave()
+	return h.do(ctx, r)
+}
+
+func (h *HTTP) do(ctx context.Context, r Request) (*Response, error) {
 	req, err := retryablehttp.NewRequestWithContext(ctx, r.Method, r.URL, r.Body)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", withoutURL(err))

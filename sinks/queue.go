@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"stocksync/sinks/limit"
 	"stocksync/topics"
 )
 
@@ -17,6 +18,20 @@ const (
 	rankUnchanged             // the number is the same, or nobody waits for it: nightly
 	ranks
 )
+
+// urgency is what a limiter goes by.
+func (r rank) urgency() limit.Urgency {
+	switch r {
+	case rankStockOut:
+		return limit.Urgent
+	case rankDecrease:
+		return limit.High
+	case rankIncrease:
+		return limit.Normal
+	case rankUnchanged, ranks:
+	}
+	return limit.Low
+}
 
 // agedEvery is the share of requests, one in so many, that serves whoever has waited longest whatever
 // its rank: nothing starves, and a stock-out waits for one request at most.
@@ -122,9 +137,20 @@ func (q *queue) remove(w *work) {
 	}
 }
 
+// first returns the work of the next request, and whether it is one whose rank would not be next; nil when there
+// are none.
+func (q *queue) first() (w *work, aged bool) {
+	best := q.all.next(false)
+	if q.picks%agedEvery != agedEvery-1 {
+		return best, false
+	}
+	oldest := q.all.next(true)
+	return oldest, oldest != best
+}
+
 // take removes the works of the next request, at most n, all of one group; none when there are none.
 func (q *queue) take(n int) []*work {
-	first := q.all.next(q.picks%agedEvery == agedEvery-1)
+	first, _ := q.first()
 	if first == nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stocksync/sinks/limit"
 	"stocksync/state"
 	"stocksync/topics"
 )
@@ -45,7 +46,7 @@ type reconciler struct {
 	session     Session // nil: the store can't be opened
 	shop        shopFacts
 	credentials Credentials
-	pacer       *pacer
+	limiter     *limit.Limiter // nil: no session yet
 
 	works       map[string]*work
 	ready       *queue
@@ -63,7 +64,8 @@ type reconciler struct {
 	failures   int       // whole requests that failed in a row
 	failedAt   time.Time // when the last of them ended
 	pausedTill time.Time // no request before
-	paceTill   time.Time // no update before
+	paceTill   time.Time // the limiter gives no leave before, for an update of pacedRank or less
+	pacedRank  rank
 	recheckAt  time.Time // when to see whether credentials changed; zero: no need
 	token      tokenState
 	rescanDue  bool
@@ -99,7 +101,7 @@ func newReconciler(t *tools, store string) *reconciler {
 		log: t.c.Log.With("store", store), m: t.metrics.store(store),
 		works: map[string]*work{}, ready: newQueue(), timed: newTimers(), written: map[string]*written{},
 		unwritten: map[string]struct{}{}, dirty: map[string]int{},
-		results: make(chan result, mostInFlight), pacer: newPacer(Rate{}),
+		results: make(chan result, mostInFlight),
 	}
 	return r
 }
@@ -117,19 +119,19 @@ func (r *reconciler) load() error {
 		}
 	}
 	r.policy = newPolicy(r.store, values[0], values[1])
-	r.open()
-	return nil
+	return r.open()
 }
 
 // open makes a session of the store's record. What the shop said of its limits holds on, as long as it is
-// the same shop.
-func (r *reconciler) open() {
+// the same shop. An error is one of the notes.
+func (r *reconciler) open() error {
 	was, before := r.shop, r.session
 	r.session = nil
 	r.shop = shopFacts{policy: r.policy, recoveredAt: was.recoveredAt}
 	r.token, r.recheckAt = tokenState{}, time.Time{}
+	entrance := newGate(r.c.RequestTimeout)
 	if r.policy.store != nil {
-		r.session, r.shop.err = r.openSession(r.policy.store)
+		r.session, r.shop.err = r.openSession(r.policy.store, entrance)
 	}
 	r.shop.listed = r.listed(was)
 	switch {
@@ -138,9 +140,14 @@ func (r *reconciler) open() {
 		r.shop.traits, r.shop.outage, r.shop.pausedUntil = was.traits, was.outage, was.pausedUntil
 	default:
 		r.shop.traits = r.session.Traits()
-		r.pacer = newPacer(r.shop.traits.Rate)
+		if err := r.newLimits(); err != nil {
+			return err
+		}
 		r.failures, r.failedAt, r.pausedTill, r.paceTill = 0, time.Time{}, time.Time{}, time.Time{}
 		r.shop.recoveredAt = topics.TimeOf(time.Now()) // what failed elsewhere need not wait
+	}
+	if r.session != nil {
+		entrance.open(r.limiter, r.shop.traits.InFlight)
 	}
 	if r.shop.err != nil {
 		if was.err == nil || was.err.Error() != r.shop.err.Error() {
@@ -152,6 +159,13 @@ func (r *reconciler) open() {
 		r.log.Warn("store record cannot be used", "error", r.policy.err)
 	}
 	r.showStopped()
+	return nil
+}
+
+// newLimits starts to count the store's requests anew, but for those of budgets of a day.
+func (r *reconciler) newLimits() (err error) {
+	r.limiter, err = limit.New(r.shop.traits.Rate, "limit/"+r.store, r.views)
+	return err
 }
 
 // sameShop tells whether two records lead to the same door.
@@ -176,13 +190,15 @@ func (r *reconciler) listed(was shopFacts) bool {
 	return errors.Is(err, found)
 }
 
-func (r *reconciler) openSession(s *topics.Store) (Session, error) {
+func (r *reconciler) openSession(s *topics.Store, entrance *gate) (Session, error) {
 	adapter, ok := r.adapters[s.Marketplace]
 	if !ok {
 		return nil, fmt.Errorf("there is no adapter for marketplace %q", s.Marketplace)
 	}
 	read := func() (Credentials, error) { return r.c.credentials(s.CredentialsRef) }
-	session, err := adapter.Open(Account{Store: r.store, Options: s.Options, Credentials: read, HTTP: r.http})
+	session, err := adapter.Open(Account{
+		Store: r.store, Options: s.Options, Credentials: read, HTTP: r.http.through(entrance), told: entrance.told,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -242,9 +258,13 @@ func (r *reconciler) run(ctx context.Context) error {
 			return r.finish(ctx, mail.remove)
 		}
 		now := time.Now()
-		r.wakeUp(ctx, now)
+		if err := r.wakeUp(ctx, now); err != nil {
+			return err
+		}
 		r.publish(ctx, now)
-		r.send(ctx, now)
+		if err := r.send(ctx, now); err != nil {
+			return err
+		}
 		r.m.backlog.Set(float64(r.ready.len()))
 		if err := r.wait(ctx, now); err != nil {
 			return err
@@ -306,7 +326,7 @@ func (r *reconciler) lookDirty(ctx context.Context) error {
 }
 
 // wakeUp looks at the pairs whose time has come.
-func (r *reconciler) wakeUp(ctx context.Context, now time.Time) {
+func (r *reconciler) wakeUp(ctx context.Context, now time.Time) error {
 	for range looksAtOnce {
 		w := r.timed.pop(now)
 		if w == nil {
@@ -320,28 +340,32 @@ func (r *reconciler) wakeUp(ctx context.Context, now time.Time) {
 		}
 	}
 	if !r.recheckAt.IsZero() && !now.Before(r.recheckAt) {
-		r.recheck(now)
+		return r.recheck(now)
 	}
+	return nil
 }
 
 // recheck sees whether what stops the store has changed where no record tells: its credentials.
-func (r *reconciler) recheck(now time.Time) {
+func (r *reconciler) recheck(now time.Time) error {
 	r.recheckAt = now.Add(recheckEvery)
 	if r.policy.store == nil {
-		return
+		return nil
 	}
 	c, err := r.c.credentials(r.policy.store.CredentialsRef)
 	unread := r.shop.trouble != nil && r.shop.trouble.outcome.Code == CodeCredentials
 	switch {
 	case r.shop.err != nil, unread && err == nil, err == nil && !c.equal(r.credentials):
 	default:
-		return
+		return nil
 	}
 	was := r.shop.err
-	r.open()
+	if err := r.open(); err != nil {
+		return err
+	}
 	if was == nil || r.shop.err == nil || r.shop.err.Error() != was.Error() {
 		r.rescanDue = true
 	}
+	return nil
 }
 
 // wait blocks until there is something to do.
@@ -383,7 +407,7 @@ func (r *reconciler) nextTime(now time.Time) time.Time {
 			consider(r.sendAfter)
 		case now.Before(r.pausedTill):
 			consider(r.pausedTill)
-		case now.Before(r.paceTill):
+		case r.paced(now):
 			consider(r.paceTill)
 		case !r.lease.valid(now):
 			consider(now.Add(leaseEvery))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"stocksync/sinks/limit"
 	"stocksync/topics"
 )
 
@@ -21,19 +22,50 @@ type result struct {
 	ended   time.Time
 	chance  float64 // of the waits for the next try
 	refresh bool
+	limiter *limit.Limiter // that gave leave
 }
 
-// send starts requests as long as there is something to send and leave to do so.
-func (r *reconciler) send(ctx context.Context, now time.Time) {
+// send starts requests as long as there is something to send and leave to do so. An error is one of the notes.
+func (r *reconciler) send(ctx context.Context, now time.Time) error {
 	r.refreshToken(ctx, now)
 	for r.ready.len() > 0 && r.maySend(now) {
-		wait, ok := r.pacer.allow(now)
-		if !ok {
-			r.paceTill = now.Add(wait)
-			return
+		ok, err := r.leave(now)
+		if err != nil || !ok {
+			return err
 		}
 		r.launch(ctx, r.ready.take(max(1, r.shop.traits.Batch)), now)
 	}
+	if r.limiter != nil {
+		r.limiter.Crowded(r.ready.len() > 0)
+	}
+	return nil
+}
+
+// leave takes leave for the request that is next. Where the turn of whoever has waited longest finds none, as
+// budgets keep their last part for what is urgent, the turn passes.
+func (r *reconciler) leave(now time.Time) (ok bool, err error) {
+	for {
+		first, aged := r.ready.first()
+		wait, ok, err := r.limiter.Take(now, first.rank.urgency())
+		switch {
+		case err != nil || ok:
+			return ok, err
+		case aged:
+			r.ready.picks++
+			continue
+		}
+		r.paceTill, r.pacedRank = now.Add(wait), first.rank
+		return false, nil
+	}
+}
+
+// paced tells whether the limiter holds back what is next.
+func (r *reconciler) paced(now time.Time) bool {
+	if !now.Before(r.paceTill) {
+		return false
+	}
+	best := r.ready.all.next(false)
+	return best == nil || best.rank >= r.pacedRank
 }
 
 // mayAsk tells whether the store may be sent any request at all.
@@ -52,12 +84,12 @@ func (r *reconciler) maySend(now time.Time) bool {
 	if r.failures > 0 {
 		limit = 1
 	}
-	return r.mayAsk(now) && !r.token.refreshing && !r.token.wanted && r.inFlight < limit && !now.Before(r.paceTill)
+	return r.mayAsk(now) && !r.token.refreshing && !r.token.wanted && r.inFlight < limit && !r.paced(now)
 }
 
 // launch sends one request for some works of one group.
 func (r *reconciler) launch(ctx context.Context, works []*work, now time.Time) {
-	done := result{works: works, began: now, chance: chance()}
+	done := result{works: works, began: now, chance: chance(), limiter: r.limiter}
 	most := max(1, r.shop.traits.Batch)
 	for i, w := range works {
 		todo := w.todo()
@@ -74,13 +106,16 @@ func (r *reconciler) launch(ctx context.Context, works []*work, now time.Time) {
 	r.m.inFlight.Set(float64(r.inFlight))
 	session := r.session
 	r.requests.Go(func() {
-		limited, cancel := context.WithTimeout(ctx, r.c.RequestTimeout)
+		limited, cancel := context.WithTimeout(withLeave(ctx, 1), r.c.RequestTimeout)
 		defer cancel()
 		done.reply = session.Push(limited, done.updates)
 		done.ended = time.Now()
 		r.results <- done // never full: it holds as many as may be in flight
 	})
 }
+
+// refreshRequests is how many requests a refresh may take.
+const refreshRequests = 4
 
 // tokenState is where a store's access token is.
 type tokenState struct {
@@ -98,7 +133,8 @@ func (r *reconciler) refreshToken(ctx context.Context, now time.Time) {
 	r.token.wanted, r.token.refreshing = false, true
 	r.inFlight++
 	r.requests.Go(func() {
-		limited, cancel := context.WithTimeout(ctx, r.c.RequestTimeout)
+		// A refresh is rare, and until it is done nothing else goes: it waits for no limit.
+		limited, cancel := context.WithTimeout(withLeave(ctx, refreshRequests), r.c.RequestTimeout)
 		defer cancel()
 		done := result{refresh: true, began: now}
 		done.reply.Whole = session.Refresh(limited)
@@ -141,10 +177,12 @@ func (r *reconciler) handle(ctx context.Context, d result) error {
 		throttled = throttled || outcomes[i].Class == ClassThrottle
 	}
 	if throttled {
-		r.pacer.throttled(d.began, d.ended)
+		d.limiter.Throttled(d.began, d.ended)
 	} else {
-		r.pacer.answered(d.began, d.ended)
+		d.limiter.Answered(d.began, d.ended)
 	}
+	d.limiter.Told(d.reply.Bucket, d.ended)
+	d.limiter.Done()
 	r.wholeAnswer(ctx, &d)
 	if whole := d.reply.Whole.Class; whole.handling() == handleChange && len(d.works) > 1 {
 		return r.split(ctx, &d)
