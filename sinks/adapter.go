@@ -142,8 +142,11 @@ type Update struct {
 	// Locations says how Qty is spread, where the store or the target has locations: all of them that the
 	// target has, those that get nothing too. Empty elsewhere.
 	Locations []LocationQty
-	Cause     topics.SyncCause
-	Attempt   int // 1 at first
+	// Read is what was read of the target just before, for a shop that compares before it sets; nil when it was
+	// not read. A number that is another by then is ClassTransient: it is read and sent again.
+	Read    *Reading
+	Cause   topics.SyncCause
+	Attempt int // 1 at first
 }
 
 // LocationQty is the part of a quantity that goes to one location of the shop.
