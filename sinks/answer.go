@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"stocksync/topics"
@@ -14,6 +15,7 @@ const windowUnknown = 30 * time.Minute
 // again, since something newer may wait.
 func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int, outcomes []Outcome) error {
 	var last *Update
+	var failed []failure
 	worst := Outcome{Class: ClassOK}
 	for i := range d.updates {
 		if d.of[i] != index {
@@ -21,29 +23,53 @@ func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int
 		}
 		last = &d.updates[i]
 		if outcomes[i].Class == ClassOK {
-			w.progress.finish(last, d.began)
-		} else if worst.Class == ClassOK || outcomes[i].Class.handling() > worst.Class.handling() {
-			worst = outcomes[i]
+			w.progress.finish(&d.aims[i], d.began)
+		} else {
+			failed = append(failed, r.failureOf(w, d, i, outcomes[i]))
+			if worst.Class == ClassOK || outcomes[i].Class.handling() > worst.Class.handling() {
+				worst = outcomes[i]
+			}
 		}
 		r.logAttempt(ctx, w, last, outcomes[i], d)
 	}
 	w.place = placeNone
-	if last == nil || worst.Class == ClassOK && r.unfinished(w, last) {
+	if last == nil || len(failed) == 0 && !w.complete(nil) {
 		return r.look(ctx, w.sku, 0) // the pair's other targets are next
 	}
 	s := r.basis(w)
-	if worst.Class == ClassOK {
-		r.deliver(w, s, last, d)
-	} else {
-		r.fail(s, last, worst, w, d)
+	failed = w.stillFailed(failed, topics.TimeOf(d.ended))
+	if worst.Class != ClassOK {
+		r.fail(s, last, worst, failed, w, d)
+	}
+	if w.complete(failed) {
+		r.deliver(w, s, last, failed, d)
 	}
 	return r.conclude(ctx, w, s)
 }
 
-// unfinished tells whether a pair has targets that still lack what an update brought to others.
-func (r *reconciler) unfinished(w *work, u *Update) bool {
-	same := w.progress.revision == u.Revision && w.progress.qty == u.Qty
-	return same && len(w.progress.done) < len(w.verdict.want.wanting())
+// stillFailed returns the new failures of a pair, and the earlier ones of targets that were not sent to. One whose
+// floor was sent is still one until it may be asked for less.
+func (w *work) stillFailed(failed []failure, now topics.Time) []failure {
+	earlier := slices.DeleteFunc(failuresOf(w.status), func(x failure) bool {
+		_, has := w.progress.done[x.target]
+		return has && (x.floor == 0 || x.until <= now) || slices.ContainsFunc(failed, func(y failure) bool { return y.target == x.target })
+	})
+	return append(failed, earlier...)
+}
+
+// complete tells whether every target that could be sent to has what it should, but for those that the
+// marketplace refuses for good, and there is one that has.
+func (w *work) complete(failed []failure) bool {
+	for _, key := range w.flown.targets {
+		_, has := w.progress.done[key]
+		refused := slices.ContainsFunc(failed, func(x failure) bool {
+			return x.target == key && x.class.handling() != handleRetry && x.class.handling() != handleStop
+		})
+		if !has && !refused {
+			return false
+		}
+	}
+	return len(w.progress.done) > 0
 }
 
 // basis returns a copy of a work's status to be changed.
@@ -56,14 +82,22 @@ func (r *reconciler) basis(w *work) *topics.SyncStatus {
 }
 
 // deliver notes what the shop took. Its time is when the first request began: a resync that was asked for
-// meanwhile is still due.
-func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, d *result) {
+// meanwhile is still due. What it refuses of some targets goes on to be known.
+func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, failed []failure, d *result) {
+	var before []topics.DeliveredTarget
+	if s.Delivered != nil {
+		before = s.Delivered.Targets
+	}
 	s.Delivered = &topics.Delivered{
-		Revision: u.Revision, Qty: u.Qty, At: topics.TimeOf(w.progress.began), Targets: w.progress.targets(),
+		Revision: u.Revision, Qty: w.progress.offered(), At: topics.TimeOf(w.progress.began),
+		Targets: w.progress.targets(before, &w.verdict.want),
 	}
 	w.progress = progress{} // the next update, were it of the same revision, goes to all targets
 	s.Wanted = w.wanted(u)
-	s.Attempts, s.NextAttemptAt, s.Error = 0, 0, nil
+	s.Evidence = map[string]any{failuresKey: evidenceOf(failed)}
+	if len(failed) == 0 {
+		s.Attempts, s.NextAttemptAt, s.Error = 0, 0, nil
+	}
 	s.State, s.Reason = topics.StateSynced, topics.SyncInSync // nothing before counts any more
 	w.limit, w.suspect = 0, false
 	switch u.Cause {
@@ -77,42 +111,61 @@ func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, d *result
 
 // wanted is what an update brought, for the status.
 func (w *work) wanted(u *Update) topics.Wanted {
-	return topics.Wanted{Revision: u.Revision, Qty: u.Qty, At: w.flown.wantedAt, Cause: u.Cause}
+	return topics.Wanted{Revision: u.Revision, Qty: w.flown.qty, At: w.flown.wantedAt, Cause: u.Cause}
 }
 
-// fail notes what the marketplace said instead, and when to try again.
-func (r *reconciler) fail(s *topics.SyncStatus, u *Update, o Outcome, w *work, d *result) {
-	s.Attempts++
-	s.Wanted = w.wanted(u)
-	s.Error = &topics.SyncError{Code: o.Code, Message: o.Message}
-	s.Evidence = attempt{
-		class: o.Class, revision: u.Revision, qty: u.Qty, at: topics.TimeOf(d.began),
-		targets: w.flown.targets, touched: w.flown.touched,
-	}.evidence()
-	s.Reason = o.Class.reason()
-	s.State = s.Reason.State()
-	s.NextAttemptAt = 0
-	switch o.Class.handling() {
-	case handleRetry:
-		if r.token.wanted { // at once, with the new token
-			break
-		}
-		wait := max(d.reply.RetryAfter, r.c.retry.spread(s.Attempts, d.chance))
-		s.NextAttemptAt = topics.TimeOf(d.ended.Add(wait))
-		if d.reply.Whole.Class == ClassTransient {
-			w.limit = max(1, len(d.works)/2) // one of them may be what makes the request fail
-			w.suspect = len(d.works) == 1
-		}
-	case handleWindow:
+// failureOf remembers what the marketplace said of one target, and when it may be asked again.
+func (r *reconciler) failureOf(w *work, d *result, i int, o Outcome) failure {
+	u, a := &d.updates[i], &d.aims[i]
+	x := failure{
+		target: targetKey(&a.target), class: o.Class, revision: u.Revision, qty: a.qty, print: fingerprint(&a.target),
+		touched: w.flown.touched, at: topics.TimeOf(d.began),
+	}
+	if o.Class == ClassBelowReserved {
+		x.floor = o.Floor
+	}
+	if o.Class.handling() == handleWindow || x.floor > 0 {
 		until := o.Until
 		if until.IsZero() {
 			until = d.ended.Add(windowUnknown)
 		}
 		// A window that is over by the marketplace's own clock is asked for again as any failure is.
-		soonest := d.ended.Add(r.c.retry.spread(s.Attempts, d.chance))
-		s.NextAttemptAt = topics.TimeOf(later(until, soonest))
-	case handleDone, handleChange, handleStop:
+		x.until = topics.TimeOf(later(until, d.ended.Add(r.c.retry.spread(u.Attempt, d.chance))))
 	}
+	return x
+}
+
+// fail notes what the marketplace said instead, and when to try again.
+func (r *reconciler) fail(s *topics.SyncStatus, u *Update, worst Outcome, failed []failure, w *work, d *result) {
+	s.Attempts++
+	s.Wanted = w.wanted(u)
+	s.Error = &topics.SyncError{Code: worst.Code, Message: worst.Message}
+	s.Evidence = map[string]any{failuresKey: evidenceOf(failed)}
+	s.Reason = worst.Class.reason()
+	s.State = s.Reason.State()
+	s.NextAttemptAt = 0
+	for i := range failed {
+		switch failed[i].class.handling() {
+		case handleRetry:
+			s.NextAttemptAt = sooner(s.NextAttemptAt, r.nextTry(s, w, d))
+		case handleWindow:
+			s.NextAttemptAt = sooner(s.NextAttemptAt, failed[i].until)
+		case handleDone, handleChange, handleStop:
+		}
+	}
+}
+
+// nextTry is when to try again what failed; none: at once, with a new token.
+func (r *reconciler) nextTry(s *topics.SyncStatus, w *work, d *result) topics.Time {
+	if r.token.wanted {
+		return 0
+	}
+	if d.reply.Whole.Class == ClassTransient {
+		w.limit = max(1, len(d.works)/2) // one of them may be what makes the request fail
+		w.suspect = len(d.works) == 1
+	}
+	wait := max(d.reply.RetryAfter, r.c.retry.spread(s.Attempts, d.chance))
+	return topics.TimeOf(d.ended.Add(wait))
 }
 
 // conclude judges a pair after an attempt and writes its status in any case.

@@ -6,54 +6,79 @@ import (
 	"stocksync/topics"
 )
 
-// attempt is the last attempt to deliver a pair, when it failed. It travels in the evidence of the
-// pair's status, so that a new owner knows what was refused and doesn't ask again.
-type attempt struct {
+// failure is the last attempt to bring a target to its quantity, when it failed. It travels in the evidence of
+// the pair's status, so that a new owner knows what was refused and doesn't ask again.
+type failure struct {
+	target   string // its key
 	class    Class
 	revision int64
-	qty      topics.Quantity
-	targets  string // fingerprint
-	touched  string // when persons had last changed what the pair goes by
+	qty      topics.Quantity // what the target was to offer
+	print    string          // of the target as it was
+	touched  string          // when persons had last changed what the pair goes by
 	at       topics.Time
+	until    topics.Time     // when it may be asked again by itself; zero: when something changes
+	floor    topics.Quantity // ClassBelowReserved: what is sent instead until then; 0: nothing
 }
 
-// evidence puts the attempt into a status.
-func (a attempt) evidence() map[string]any {
-	return map[string]any{
-		"class": a.class.String(), "revision": a.revision, "qty": a.qty, "targets": a.targets,
-		"settings": a.touched, "tried_at": a.at,
+// failuresKey is where a status keeps them.
+const failuresKey = "failures"
+
+// evidence puts a failure into a status.
+func (x *failure) evidence() map[string]any {
+	e := map[string]any{
+		"class": x.class.String(), "revision": x.revision, "qty": x.qty, "listed_as": x.print,
+		"settings": x.touched, "tried_at": x.at,
 	}
+	product, variant, _ := strings.Cut(x.target, "\x00")
+	if product != "" {
+		e["product_id"], e["variant_id"] = product, variant
+	}
+	if !x.until.IsZero() {
+		e["until"] = x.until
+	}
+	if x.floor > 0 {
+		e["floor"] = x.floor
+	}
+	return e
 }
 
-// attemptOf reads the attempt out of a status; ok is false when the last one succeeded or there was none.
-func attemptOf(s *topics.SyncStatus) (a attempt, ok bool) {
-	if s == nil || s.Error == nil {
-		return a, false
+// evidenceOf puts failures into a status.
+func evidenceOf(list []failure) []any {
+	all := make([]any, len(list))
+	for i := range list {
+		all[i] = list[i].evidence()
 	}
-	name, _ := s.Evidence["class"].(string)
-	class, err := ParseClass(name)
-	if err != nil {
-		return a, false
-	}
-	a = attempt{class: class}
-	a.revision = integer(s.Evidence["revision"])
-	a.targets, _ = s.Evidence["targets"].(string)
-	switch q := s.Evidence["qty"].(type) {
-	case topics.Quantity:
-		a.qty = q
-	case float64: // read from JSON: a whole number of units
-		a.qty = topics.Quantity(q) * topics.One
-	}
-	a.touched, _ = s.Evidence["settings"].(string)
-	switch t := s.Evidence["tried_at"].(type) {
-	case topics.Time:
-		a.at = t
-	case string:
-		a.at, _ = topics.ParseTime(t) // none when it is not a time: then anything counts as a change since
-	}
-	return a, true
+	return all
 }
 
+// failuresOf reads the failures out of a status. There are none when the last attempt at every target
+// succeeded, or there was none.
+func failuresOf(s *topics.SyncStatus) []failure {
+	if s == nil {
+		return nil
+	}
+	entries, _ := s.Evidence[failuresKey].([]any)
+	var list []failure
+	for _, entry := range entries {
+		e, _ := entry.(map[string]any)
+		name, _ := e["class"].(string)
+		class, err := ParseClass(name)
+		if err != nil {
+			continue // of another release: asking once more tells
+		}
+		x := failure{class: class, revision: integer(e["revision"]), qty: quantity(e["qty"]), floor: quantity(e["floor"])}
+		product, _ := e["product_id"].(string)
+		variant, _ := e["variant_id"].(string)
+		x.target = targetKey(&topics.Target{ProductID: product, VariantID: variant})
+		x.print, _ = e["listed_as"].(string)
+		x.touched, _ = e["settings"].(string)
+		x.at, x.until = moment(e["tried_at"]), moment(e["until"])
+		list = append(list, x)
+	}
+	return list
+}
+
+// integer reads a number of evidence, as it was put in or as JSON gave it back.
 func integer(v any) int64 {
 	switch n := v.(type) {
 	case int64:
@@ -64,46 +89,74 @@ func integer(v any) int64 {
 	return 0
 }
 
-// fingerprint names a set of targets, so that a change of it is seen. It is empty for none.
-func fingerprint(targets []topics.Target) string {
-	var b strings.Builder
-	for i := range targets {
-		t := &targets[i]
-		b.WriteString(t.ProductID + "/" + t.VariantID)
-		for _, l := range t.Locations {
-			b.WriteString("@" + l)
-		}
-		b.WriteByte(';')
+// quantity reads a quantity of evidence, which is a whole number of units.
+func quantity(v any) topics.Quantity {
+	switch q := v.(type) {
+	case topics.Quantity:
+		return q
+	case float64:
+		return topics.Quantity(q) * topics.One
 	}
-	return b.String()
+	return 0
 }
 
-// changedSince tells whether something about the pair is different from when the attempt was refused, in
-// a way that may change the answer.
-func (f *facts) changedSince(a attempt, w *want) bool {
-	if w.resync > a.at || w.touched != a.touched || fingerprint(w.targets) != a.targets {
-		return true
-	}
-	newer := f.av.Revision > a.revision
-	if newer && f.av.Trigger == topics.TriggerManual {
-		return true
-	}
-	if a.class.handling() == handleWindow {
-		if a.class == ClassRaiseOnly && w.qty > a.qty && f.raises(w.qty) {
-			return true
+// moment reads a time of evidence; none when it is not one: then anything counts as a change since.
+func moment(v any) topics.Time {
+	switch t := v.(type) {
+	case topics.Time:
+		return t
+	case string:
+		at, err := topics.ParseTime(t)
+		if err == nil {
+			return at
 		}
-		return f.status.NextAttemptAt <= f.now
 	}
-	if a.class.ofNumber() {
-		return w.qty != a.qty
+	return 0
+}
+
+// fingerprint names a target and where its stock lies, so that a change is seen.
+func fingerprint(t *topics.Target) string {
+	return t.ProductID + "/" + t.VariantID + "@" + strings.Join(t.Locations, "@")
+}
+
+// hinderByRefusal finds whether the marketplace refused what the target should show, and would again.
+func (f *facts) hinderByRefusal(a *aim, x *failure, w *want) {
+	switch x.class.handling() {
+	case handleChange, handleWindow:
+	case handleDone, handleRetry, handleStop:
+		return
+	}
+	asked := f.askedAgain(x, w) || fingerprint(&a.target) != x.print
+	if x.floor > 0 && f.now < x.until && !asked {
+		w.wakeAt = sooner(w.wakeAt, x.until)
+		a.raise(x.floor, x.until)
+		return
+	}
+	if !asked && !f.changedSince(a, x) {
+		w.wakeAt = sooner(w.wakeAt, x.until)
+		a.hold(x.class.reason(), x.evidence())
+	}
+}
+
+// askedAgain tells whether a person has asked for it, or changed what the pair goes by, since the attempt.
+func (f *facts) askedAgain(x *failure, w *want) bool {
+	return w.resync > x.at || w.touched != x.touched ||
+		f.av.Revision > x.revision && f.av.Trigger == topics.TriggerManual
+}
+
+// changedSince tells whether something about the pair is different from when the attempt was refused, in a way
+// that may change the answer.
+func (f *facts) changedSince(a *aim, x *failure) bool {
+	switch {
+	case x.class.handling() == handleWindow:
+		shown, told := f.deliveredTo(&a.target)
+		raised := x.class == ClassRaiseOnly && a.qty > x.qty && (!told || a.qty > shown)
+		return raised || x.until <= f.now
+	case x.class.ofNumber():
+		return a.qty != x.qty || x.floor > 0 && x.until <= f.now
 	}
 	// Without a catalogue nobody tells when the shop's side changes: each event asks again.
-	return newer && !f.shop.listed
-}
-
-// raises tells whether a quantity is above what the shop was last brought to.
-func (f *facts) raises(qty topics.Quantity) bool {
-	return f.status.Delivered == nil || qty > f.status.Delivered.Qty
+	return f.av.Revision > x.revision && !f.shop.listed
 }
 
 // touched says when persons last changed the store, and the SKU's settings for it and for all stores. It

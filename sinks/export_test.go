@@ -72,6 +72,9 @@ type Verdict struct {
 	Qty       topics.Quantity
 	NotBefore topics.Time
 	WakeAt    topics.Time
+	Shortfall topics.Quantity
+	Sends     []Update       // when it is due
+	Kept      map[string]any // evidence of the status written for it
 }
 
 // Judge decides about Facts.
@@ -80,18 +83,37 @@ func Judge(f Facts) Verdict {
 	if v.due != (v.cause != "") {
 		v.cause = "due and cause differ"
 	}
-	return Verdict{
+	w := &work{sku: "A", verdict: v, status: f.Status}
+	out := Verdict{
 		Reason: v.reason, Also: v.also, Evidence: v.evidence, State: stateOf(&v, false), Cause: v.cause,
-		Qty: v.want.qty, NotBefore: v.notBefore, WakeAt: v.wakeAt,
+		Qty: v.want.qty, NotBefore: v.notBefore, WakeAt: v.wakeAt, Shortfall: v.shortfall,
+		Kept: evidenceIn(&v),
 	}
+	if v.due {
+		for _, a := range w.todo() {
+			out.Sends = append(out.Sends, w.update(&a))
+		}
+	}
+	return out
 }
 
-// Refused returns the evidence of an attempt for what Facts want, which was refused at a time.
-func Refused(f Facts, c Class, at topics.Time) map[string]any {
-	w := f.facts().wanted()
-	return attempt{
-		class: c, revision: w.revision, qty: w.qty, targets: fingerprint(w.targets), touched: w.touched, at: at,
-	}.evidence()
+// Refused returns the evidence of an attempt for what Facts want, of which every target was refused at a time, to
+// be asked again by itself at another.
+func Refused(f Facts, c Class, at, until topics.Time) map[string]any {
+	facts := f.facts()
+	w := facts.wanted()
+	var list []failure
+	for _, a := range facts.aims(&w, false) {
+		x := failure{
+			target: targetKey(&a.target), class: c, revision: w.revision, qty: a.qty, print: fingerprint(&a.target),
+			touched: w.touched, at: at,
+		}
+		if c.handling() == handleWindow {
+			x.until = until
+		}
+		list = append(list, x)
+	}
+	return map[string]any{failuresKey: evidenceOf(list)}
 }
 
 // Offer is offer with its terms as arguments; most may be nil.

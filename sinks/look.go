@@ -110,7 +110,7 @@ func (r *reconciler) put(w *work, now time.Time) {
 	w.group = ""
 	if r.session != nil {
 		if todo := w.todo(); len(todo) > 0 {
-			u := w.update(todo[0])
+			u := w.update(&todo[0])
 			w.group = r.session.Group(&u)
 		}
 	}
@@ -139,7 +139,8 @@ func (r *reconciler) forget(w *work) {
 
 // differs tells whether a status says something else than a verdict.
 func differs(s *topics.SyncStatus, v *verdict, flying bool) bool {
-	return s == nil || s.State != stateOf(v, flying) || s.Reason != v.reason || !slices.Equal(s.Also, v.also)
+	return s == nil || s.State != stateOf(v, flying) || s.Reason != v.reason || !slices.Equal(s.Also, v.also) ||
+		!slices.Equal(heldIn(s), v.held)
 }
 
 // stateOf is the state that follows from a verdict's reason.

@@ -1,6 +1,10 @@
 package sinks
 
-import "stocksync/topics"
+import (
+	"slices"
+
+	"stocksync/topics"
+)
 
 // finding is a reason that holds, with what shows it.
 type finding struct {
@@ -8,12 +12,20 @@ type finding struct {
 	evidence map[string]any
 }
 
-// findings are the reasons that hold, in the order of design 5.4: the first is the status's reason, the
-// others are in `also`. The find functions below are called in that order, and each adds in that order.
+// findings are the reasons that hold. In the order of design 5.4 the first is the status's reason, and the others
+// are in `also`; of several with the same reason the evidence of the first that was found counts.
 type findings []finding
 
 func (l *findings) add(reason topics.SyncReason, evidence map[string]any) {
 	*l = append(*l, finding{reason, evidence})
+}
+
+// sort puts them in the order of design 5.4.
+func (l findings) sort() {
+	order := topics.SyncReasons()
+	slices.SortStableFunc(l, func(a, b finding) int {
+		return slices.Index(order, a.reason) - slices.Index(order, b.reason)
+	})
 }
 
 // findStore finds what blocks all pairs of the store.
@@ -54,7 +66,7 @@ func (f *facts) findPair(l *findings, v *verdict) {
 		l.add(topics.SyncItemDisabled, d.evidence())
 		v.wakeAt = sooner(v.wakeAt, d.until)
 	}
-	if f.shop.listed && len(v.want.targets) == 0 {
+	if f.shop.listed && (f.list == nil || len(f.list.Targets) == 0) {
 		l.add(topics.SyncMappingPending, nil)
 	}
 	if !v.want.known && !f.blind {
@@ -62,34 +74,31 @@ func (f *facts) findPair(l *findings, v *verdict) {
 	}
 }
 
-// findRefusal finds whether the marketplace refused what is wanted, and would again.
-func (f *facts) findRefusal(l *findings, v *verdict) {
-	last, failed := attemptOf(f.status)
-	if !failed || len(*l) > 0 {
-		return
-	}
-	switch last.class.handling() {
-	case handleChange:
-	case handleWindow:
-		v.wakeAt = sooner(v.wakeAt, f.status.NextAttemptAt)
-	case handleDone, handleRetry, handleStop:
-		return
-	}
-	if f.status.Reason == last.class.reason() && !f.changedSince(last, &v.want) {
-		l.add(last.class.reason(), last.evidence())
+// findTargets finds what hinders single targets, and floors that are sent instead of what is wanted.
+func (f *facts) findTargets(l *findings, v *verdict) {
+	v.shortfall = shortfall(v.want.aims)
+	for i := range v.want.aims {
+		a := &v.want.aims[i]
+		switch {
+		case !a.free():
+			*l = append(*l, a.hinder)
+			v.held = append(v.held, nameOf(&a.target))
+		case a.below > 0:
+			*l = append(*l, a.floor)
+		}
 	}
 }
 
 // findSending finds why an update that is due is not there yet.
 func (f *facts) findSending(l *findings, v *verdict) {
-	last, failed := attemptOf(f.status)
-	failed = failed && last.class.handling() == handleRetry
-	if failed && last.at >= f.shop.recoveredAt {
+	failed := slices.IndexFunc(v.failures, func(x failure) bool { return x.class.handling() == handleRetry })
+	if failed >= 0 && v.failures[failed].at >= f.shop.recoveredAt {
 		v.notBefore = f.status.NextAttemptAt
 	}
 	switch {
-	case failed:
-		l.add(last.class.reason(), last.evidence())
+	case failed >= 0:
+		x := &v.failures[failed]
+		l.add(x.class.reason(), x.evidence())
 	case f.shop.outage != 0:
 		l.add(f.shop.outage.reason(), map[string]any{"until": f.shop.pausedUntil})
 	default:

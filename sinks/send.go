@@ -16,6 +16,7 @@ const mostInFlight = 64
 type result struct {
 	works   []*work
 	updates []Update
+	aims    []aim // by index of updates
 	of      []int // index in works, by index of updates
 	reply   Reply
 	began   time.Time
@@ -95,10 +96,10 @@ func (r *reconciler) launch(ctx context.Context, works []*work, now time.Time) {
 		todo := w.todo()
 		w.takeOff()
 		r.plan(ctx, w, now)
-		for _, t := range todo {
-			u := w.update(t)
+		for _, a := range todo {
+			u := w.update(&a)
 			if len(done.updates) < most && r.session.Group(&u) == w.group {
-				done.updates, done.of = append(done.updates, u), append(done.of, i)
+				done.updates, done.aims, done.of = append(done.updates, u), append(done.aims, a), append(done.of, i)
 			}
 		}
 	}

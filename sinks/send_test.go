@@ -446,8 +446,9 @@ func TestSend_TextsOfTheShopAreCutAndShowNoSecret(t *testing.T) {
 
 // dialect is an adapter for tests whose answers a test gives.
 type dialect struct {
-	listed bool
-	traits sinks.Traits
+	listed   bool
+	together bool // any updates share a request
+	traits   sinks.Traits
 
 	mu      sync.Mutex
 	push    func([]sinks.Update) sinks.Reply
@@ -463,8 +464,13 @@ func (d *dialect) Open(sinks.Account) (sinks.Session, error) { return d, nil }
 
 func (d *dialect) Traits() sinks.Traits { return d.traits }
 
-// Group is the product.
-func (d *dialect) Group(u *sinks.Update) string { return u.Target.ProductID }
+// Group is the product, unless all share.
+func (d *dialect) Group(u *sinks.Update) string {
+	if d.together {
+		return ""
+	}
+	return u.Target.ProductID
+}
 
 func (d *dialect) Push(_ context.Context, updates []sinks.Update) sinks.Reply {
 	d.mu.Lock()

@@ -97,19 +97,33 @@ func (r *reconciler) compose(w *work, basis *topics.SyncStatus, now time.Time) *
 	if s.Also == nil {
 		s.Also = []topics.SyncReason{}
 	}
-	s.Evidence = maps.Clone(v.evidence)
-	if s.Evidence == nil {
-		s.Evidence = map[string]any{}
-	}
+	s.Evidence = evidenceIn(v)
 	if v.want.known && v.want.offered {
 		s.Wanted = wantedNow(w, s.Wanted)
 	}
-	if last, failed := attemptOf(basis); !failed || last.class.reason() != v.reason {
+	s.Shortfall = v.shortfall
+	if len(v.failures) == 0 {
 		s.NextAttemptAt = 0 // no attempt is planned: what stands in the way now is something else
 	}
 	s.Owner = topics.Owner{Instance: r.c.InstanceID, Generation: r.generation.Load()}
 	s.UpdatedAt = at
 	return s
+}
+
+// evidenceIn is what a status shows of a verdict: what its reason was concluded from, and what the next verdict
+// must know of the targets.
+func evidenceIn(v *verdict) map[string]any {
+	e := maps.Clone(v.evidence)
+	if e == nil {
+		e = map[string]any{}
+	}
+	if len(v.failures) > 0 {
+		e[failuresKey] = evidenceOf(v.failures)
+	}
+	if len(v.held) > 0 {
+		e[heldKey] = v.held
+	}
+	return e
 }
 
 // wantedNow is what a work's verdict wants; the same as before keeps its time, and its cause unless there

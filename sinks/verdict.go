@@ -46,10 +46,15 @@ type want struct {
 	revision int64
 	qty      topics.Quantity
 	net      topics.Quantity
-	targets  []topics.Target // none for a shop without a catalogue, whatever a listing says
-	touched  string          // when persons last changed what the pair goes by
-	resync   topics.Time     // newest request that has come due
-	wakeAt   topics.Time     // when another request comes due
+	aims     []aim
+	touched  string      // when persons last changed what the pair goes by
+	resync   topics.Time // newest request that has come due
+	wakeAt   topics.Time // when the want changes by itself: a request comes due, a campaign begins or ends
+}
+
+// free returns the aims that may be sent.
+func (w *want) free() []aim {
+	return slices.DeleteFunc(slices.Clone(w.aims), func(a aim) bool { return !a.free() })
 }
 
 // verdict is what follows from facts.
@@ -57,6 +62,9 @@ type verdict struct {
 	reason    topics.SyncReason
 	also      []topics.SyncReason
 	evidence  map[string]any
+	failures  []failure // of the pair's targets that still stand
+	held      []string  // targets that nothing is sent to
+	shortfall topics.Quantity
 	due       bool // an update must be sent
 	cause     topics.SyncCause
 	want      want
@@ -67,33 +75,48 @@ type verdict struct {
 // judge decides about a pair.
 func judge(f *facts) verdict {
 	v := verdict{want: f.wanted()}
-	v.wakeAt = v.want.wakeAt
 	var found findings
 	f.findStore(&found, &v)
 	f.findPair(&found, &v)
-	f.findRefusal(&found, &v)
-	if len(found) == 0 {
-		v.cause = f.dueFor(&v.want)
+	whole := len(found) > 0 // it hinders the pair, whatever its targets
+	v.want.aims = f.aims(&v.want, !whole)
+	f.findTargets(&found, &v)
+	if !whole {
+		v.failures = f.standing(&v.want)
+		v.cause = f.dueFor(&v)
 		v.due = v.cause != ""
 		if v.due {
 			f.findSending(&found, &v)
-		} else {
+		} else if len(found) == 0 {
 			f.findSynced(&found, &v.want)
 		}
 	}
+	v.wakeAt = sooner(v.wakeAt, v.want.wakeAt)
+	v.conclude(found)
+	return v
+}
+
+// conclude makes reason, evidence and the other reasons of what was found.
+func (v *verdict) conclude(found findings) {
+	found.sort()
 	v.reason, v.evidence = found[0].reason, found[0].evidence
 	for _, other := range found[1:] {
-		v.also = append(v.also, other.reason)
+		if other.reason != v.reason && !slices.Contains(v.also, other.reason) {
+			v.also = append(v.also, other.reason)
+		}
 	}
-	return v
+}
+
+// standing returns the failures of targets that the pair still has.
+func (f *facts) standing(w *want) []failure {
+	return slices.DeleteFunc(failuresOf(f.status), func(x failure) bool {
+		return !slices.ContainsFunc(w.aims, func(a aim) bool { return targetKey(&a.target) == x.target })
+	})
 }
 
 // wanted works out revision and quantity.
 func (f *facts) wanted() want {
 	var w want
-	if f.list != nil && f.shop.listed {
-		w.targets = f.list.Targets
-	}
 	w.known = f.av != nil && (!f.av.LastMutationAt.IsZero() || !f.av.LastOrderAt.IsZero())
 	if f.shop.policy.err != nil || f.av == nil {
 		return w
@@ -103,6 +126,12 @@ func (f *facts) wanted() want {
 	w.revision = f.av.Revision
 	w.net = f.shop.policy.net(f.av)
 	w.qty = offer(w.net, 0, f.shop.policy.terms(f.own, f.all))
+	f.requests(&w)
+	return w
+}
+
+// requests finds the newest request for a resync that has come due, and the next that will.
+func (f *facts) requests(w *want) {
 	requests := []topics.Time{f.shop.policy.store.ResyncRequestedAt}
 	if f.shop.policy.all != nil {
 		requests = append(requests, f.shop.policy.all.ResyncRequestedAt)
@@ -119,7 +148,6 @@ func (f *facts) wanted() want {
 			w.wakeAt = sooner(w.wakeAt, at)
 		}
 	}
-	return w
 }
 
 // sooner returns the earlier of two times, of which none counts as never.
@@ -131,59 +159,4 @@ func sooner(a, b topics.Time) topics.Time {
 		return a
 	}
 	return min(a, b)
-}
-
-// dueFor returns why an update must be sent; "" when the shop has what it should have.
-func (f *facts) dueFor(w *want) topics.SyncCause {
-	s := f.status
-	switch {
-	case s == nil || s.Delivered == nil:
-		return causeOf(f.av.Trigger)
-	case w.revision > s.Delivered.Revision: // also when the number is the same: a person may have changed it there
-		return causeOf(f.av.Trigger)
-	case w.resync > s.Delivered.At:
-		return topics.SyncResync
-	case f.shop.listed && !sameTargets(w.targets, s.Delivered.Targets):
-		return topics.SyncListing
-	case w.qty != s.Delivered.Qty:
-		return topics.SyncSettings
-	}
-	switch s.State {
-	case topics.StatePending, topics.StateSending, topics.StateRetrying: // it was due, and nothing was delivered since
-		if s.Wanted.Cause != "" {
-			return s.Wanted.Cause
-		}
-		return topics.SyncEvent
-	case topics.StateBlocked, topics.StateDisabled, topics.StateUnmapped, topics.StateNever:
-		return topics.SyncEnabled
-	case topics.StateSynced:
-	}
-	return ""
-}
-
-func causeOf(t topics.Trigger) topics.SyncCause {
-	switch t {
-	case topics.TriggerManual:
-		return topics.SyncManual
-	case topics.TriggerNightly:
-		return topics.SyncNightly
-	case topics.TriggerEvent:
-	}
-	return topics.SyncEvent
-}
-
-// sameTargets tells whether exactly the products and variants of now were delivered to.
-func sameTargets(now []topics.Target, delivered []topics.DeliveredTarget) bool {
-	type id struct{ product, variant string }
-	was := map[id]bool{}
-	for _, d := range delivered {
-		was[id{d.ProductID, d.VariantID}] = true
-	}
-	is := map[id]bool{}
-	for i := range now {
-		is[id{now[i].ProductID, now[i].VariantID}] = true
-	}
-	return len(is) == len(was) && !slices.ContainsFunc(now, func(t topics.Target) bool {
-		return !was[id{t.ProductID, t.VariantID}]
-	})
 }

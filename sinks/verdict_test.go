@@ -55,7 +55,7 @@ func (p *pair) refused(c sinks.Class, minute int) {
 	p.encode()
 	s := *p.Status
 	s.Attempts, s.Error = 1, &topics.SyncError{Code: "x", Message: "y"}
-	s.Evidence = sinks.Refused(p.Facts, c, at(minute))
+	s.Evidence = sinks.Refused(p.Facts, c, at(minute), at(minute+30))
 	reasons := map[sinks.Class]topics.SyncReason{
 		sinks.ClassQuantity: topics.SyncQuantityRefused, sinks.ClassBelowReserved: topics.SyncBelowReserved,
 		sinks.ClassNotFound: topics.SyncSKUMismatch, sinks.ClassNotEditable: topics.SyncListingInactive,

@@ -45,17 +45,19 @@ type source struct {
 // flown is what was true of a pair when its request left: an answer is about that, whatever changed since.
 type flown struct {
 	source
+	qty        topics.Quantity // that the pair was to show
 	touched    string
-	targets    string // fingerprint
-	superseded int    // not logged yet
+	targets    []string // keys of those that could be sent to
+	superseded int      // not logged yet
 }
 
 // takeOff notes what is true of a work that leaves.
 func (w *work) takeOff() {
 	w.place, w.waiting = placeFlying, 0
-	w.flown = flown{
-		source: w.source, touched: w.verdict.want.touched, targets: fingerprint(w.verdict.want.targets),
-		superseded: w.superseded,
+	want := &w.verdict.want
+	w.flown = flown{source: w.source, qty: want.qty, touched: want.touched, superseded: w.superseded}
+	for _, a := range w.verdict.want.free() {
+		w.flown.targets = append(w.flown.targets, targetKey(&a.target))
 	}
 	w.superseded = 0
 }
@@ -94,77 +96,94 @@ type progress struct {
 	revision int64
 	qty      topics.Quantity
 	began    time.Time // of the first request
-	done     map[string]topics.DeliveredTarget
+	done     map[string][]topics.DeliveredTarget
 }
 
-// start begins anew when something else is wanted, and forgets targets that are none any more.
+// start begins anew when something else is wanted, and forgets targets that are none any more or should show
+// something else by now.
 func (p *progress) start(w *want) {
 	if p.revision != w.revision || p.qty != w.qty {
 		*p = progress{revision: w.revision, qty: w.qty}
 	}
-	maps.DeleteFunc(p.done, func(key string, _ topics.DeliveredTarget) bool {
-		return !slices.ContainsFunc(w.wanting(), func(t topics.Target) bool { return targetKey(&t) == key })
+	maps.DeleteFunc(p.done, func(key string, has []topics.DeliveredTarget) bool {
+		return !slices.ContainsFunc(w.aims, func(a aim) bool {
+			return targetKey(&a.target) == key && slices.Equal(a.delivered(), has)
+		})
 	})
 }
 
-// wanting returns the targets of a pair; one without a name when it has no listing.
-func (w *want) wanting() []topics.Target {
-	if len(w.targets) == 0 {
-		return []topics.Target{{}}
-	}
-	return w.targets
-}
-
 // todo returns the targets that lack what is wanted; a work that is due has one at least.
-func (w *work) todo() []topics.Target {
+func (w *work) todo() []aim {
 	w.progress.start(&w.verdict.want)
-	targets := w.verdict.want.wanting()
-	if len(w.progress.done) == 0 {
-		return targets
-	}
-	var left []topics.Target
-	for _, t := range targets {
-		if _, ok := w.progress.done[targetKey(&t)]; !ok {
-			left = append(left, t)
-		}
-	}
-	return left
+	return slices.DeleteFunc(w.verdict.want.free(), func(a aim) bool {
+		_, has := w.progress.done[targetKey(&a.target)]
+		return has
+	})
 }
 
 // finish notes that a target has what an update brought, in a request that began at a time.
-func (p *progress) finish(u *Update, began time.Time) {
-	if p.revision != u.Revision || p.qty != u.Qty {
-		return // something else is wanted by now
-	}
+func (p *progress) finish(a *aim, began time.Time) {
 	if p.done == nil {
-		p.done, p.began = map[string]topics.DeliveredTarget{}, began
+		p.done, p.began = map[string][]topics.DeliveredTarget{}, began
 	}
-	p.done[targetKey(&u.Target)] = topics.DeliveredTarget{
-		ProductID: u.Target.ProductID, VariantID: u.Target.VariantID, Qty: u.Qty,
-	}
+	p.done[targetKey(&a.target)] = a.delivered()
 }
 
-// targets lists what was delivered, for the status.
-func (p *progress) targets() []topics.DeliveredTarget {
-	list := make([]topics.DeliveredTarget, 0, len(p.done))
-	for _, d := range p.done {
-		if d.ProductID != "" || d.VariantID != "" {
+// delivered is what a status says of the target when it has what it should: one entry for each location.
+func (a *aim) delivered() []topics.DeliveredTarget {
+	d := topics.DeliveredTarget{ProductID: a.target.ProductID, VariantID: a.target.VariantID, Qty: a.qty}
+	if len(a.places) == 0 {
+		return []topics.DeliveredTarget{d}
+	}
+	list := make([]topics.DeliveredTarget, len(a.places))
+	for i, l := range a.places {
+		d.LocationID, d.Qty = l.LocationID, l.Qty
+		list[i] = d
+	}
+	return list
+}
+
+// targets lists what was delivered, for the status, beside what it said before of targets that nothing is sent to.
+// Targets without a name, of shops without a catalogue, are left out.
+func (p *progress) targets(before []topics.DeliveredTarget, w *want) []topics.DeliveredTarget {
+	list := slices.Concat(slices.Collect(maps.Values(p.done))...)
+	for _, d := range before {
+		key := targetKey(&topics.Target{ProductID: d.ProductID, VariantID: d.VariantID})
+		_, has := p.done[key]
+		if !has && slices.ContainsFunc(w.aims, func(a aim) bool { return targetKey(&a.target) == key }) {
 			list = append(list, d)
 		}
 	}
-	slices.SortFunc(list, func(a, b topics.DeliveredTarget) int {
+	list = slices.DeleteFunc(list, func(d topics.DeliveredTarget) bool { return d.ProductID == "" })
+	slices.SortStableFunc(list, func(a, b topics.DeliveredTarget) int {
 		return cmp.Or(cmp.Compare(a.ProductID, b.ProductID), cmp.Compare(a.VariantID, b.VariantID))
 	})
 	return list
 }
 
+// offered is the most that a target was brought to: what the pair is said to show.
+func (p *progress) offered() topics.Quantity {
+	var most topics.Quantity
+	for _, places := range p.done {
+		var sum topics.Quantity
+		for _, d := range places {
+			sum += d.Qty
+		}
+		most = max(most, sum)
+	}
+	return most
+}
+
 func targetKey(t *topics.Target) string { return t.ProductID + "\x00" + t.VariantID }
 
 // update makes the update that brings a target to what is wanted.
-func (w *work) update(t topics.Target) Update {
+func (w *work) update(a *aim) Update {
 	u := Update{
-		SKU: w.sku, Revision: w.verdict.want.revision, Qty: w.verdict.want.qty, Target: t,
+		SKU: w.sku, Revision: w.verdict.want.revision, Qty: a.qty, Locations: a.places,
 		Cause: w.verdict.cause, Attempt: 1,
+	}
+	if a.target.ProductID != "" {
+		u.Target = a.target
 	}
 	if w.status != nil {
 		u.Attempt += w.status.Attempts
