@@ -34,7 +34,7 @@ func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int
 	}
 	w.place = placeNone
 	if last == nil || len(failed) == 0 && !w.complete(nil) {
-		return r.look(ctx, w.sku, 0) // the pair's other targets are next
+		return r.look(ctx, w.sku, nil) // the pair's other targets are next
 	}
 	s := r.basis(w)
 	failed = w.stillFailed(failed, topics.TimeOf(d.ended))
@@ -177,11 +177,10 @@ func (r *reconciler) conclude(ctx context.Context, w *work, s *topics.SyncStatus
 	now := time.Now()
 	f := r.facts(w.sku, row, now)
 	f.status = s
-	w.decide(judge(f), f.av, now)
-	w.since, w.waiting = time.Time{}, 0
-	if w.verdict.due {
-		w.waiting = w.verdict.want.revision
-	}
+	v := judge(f)
+	r.supersede(w, &v, nil)
+	w.decide(v, f.av, now)
+	w.since = time.Time{}
 	r.write(ctx, w, s, now)
 	r.put(w, now)
 	r.forget(w)

@@ -11,13 +11,13 @@ import (
 func (o *owner) dispatch(ctx context.Context, base string, records []state.ViewRecord) {
 	switch base {
 	case topics.AvailabilityTopic:
-		o.toAll(records, 1, func(r *state.ViewRecord) string { return string(r.Key) })
+		o.toAll(records, true, func(r *state.ViewRecord) string { return string(r.Key) })
 	case topics.Stores:
 		for i := range records {
 			o.storeChanged(ctx, string(records[i].Key), records[i].Partition)
 		}
 	case topics.ItemSettingsTopic:
-		o.toAll(records, 0, func(r *state.ViewRecord) string {
+		o.toAll(records, false, func(r *state.ViewRecord) string {
 			if store, sku, ok := topics.SplitPairKey(r.Key); ok && store == topics.AllStores {
 				return sku
 			}
@@ -31,12 +31,15 @@ func (o *owner) dispatch(ctx context.Context, base string, records []state.ViewR
 	}
 }
 
-// toAll marks SKUs in every store; each record is as many new revisions as worth says.
-func (o *owner) toAll(records []state.ViewRecord, worth int, skuOf func(*state.ViewRecord) string) {
-	news := make(map[string]int, len(records))
+// toAll marks SKUs in every store; the records may be revisions of theirs.
+func (o *owner) toAll(records []state.ViewRecord, revisions bool, skuOf func(*state.ViewRecord) string) {
+	news := make(map[string][]int64, len(records))
 	for i := range records {
-		if sku := skuOf(&records[i]); sku != "" {
-			news[sku] += worth
+		switch sku := skuOf(&records[i]); {
+		case sku != "" && revisions:
+			news[sku] = append(news[sku], records[i].Rank)
+		case sku != "":
+			news[sku] = nil
 		}
 	}
 	if len(news) == 0 {
@@ -46,8 +49,8 @@ func (o *owner) toAll(records []state.ViewRecord, worth int, skuOf func(*state.V
 	defer o.mu.Unlock()
 	for _, s := range o.shops {
 		s.inbox.leave(func(m *mail) {
-			for sku, n := range news {
-				m.dirty[sku] += n
+			for sku, heard := range news {
+				m.dirty[sku] = append(m.dirty[sku], heard...)
 			}
 		})
 	}
@@ -68,7 +71,7 @@ func (o *owner) toOwners(records []state.ViewRecord, pass func(s *shop, m *mail,
 	}
 }
 
-func dirty(_ *shop, m *mail, sku string, _ *state.ViewRecord) { m.dirty[sku] += 0 }
+func dirty(_ *shop, m *mail, sku string, _ *state.ViewRecord) { m.dirty.mark(sku) }
 
 // statusSeen notes how far the tables hold the statuses of a pair, and finds out a later owner.
 func statusSeen(s *shop, m *mail, sku string, r *state.ViewRecord) {

@@ -14,7 +14,7 @@ type inbox struct {
 
 // mail is what an inbox holds.
 type mail struct {
-	dirty   map[string]int // pairs by SKU, and how many new revisions were seen
+	dirty   dirt
 	seen    map[string]int64
 	acked   map[string]ack
 	failed  []string // statuses that were not written
@@ -23,6 +23,12 @@ type mail struct {
 	release bool     // stop in order
 	remove  bool     // the store is gone: stop, and take its statuses away
 }
+
+// dirt are pairs to be looked at, by SKU, and the new revisions that were heard of.
+type dirt map[string][]int64
+
+// mark notes a pair.
+func (d dirt) mark(sku string) { d[sku] = append(d[sku], nil...) }
 
 // ack is the offset at which a status was written, and which of the pair's statuses it was.
 type ack struct {
@@ -35,7 +41,7 @@ func newInbox() *inbox {
 }
 
 func newMail() mail {
-	return mail{dirty: map[string]int{}, seen: map[string]int64{}, acked: map[string]ack{}}
+	return mail{dirty: dirt{}, seen: map[string]int64{}, acked: map[string]ack{}}
 }
 
 // leave puts something in.

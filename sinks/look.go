@@ -8,14 +8,14 @@ import (
 	"stocksync/topics"
 )
 
-// look works out anew where a pair stands. news is how many revisions were seen since the last look.
-func (r *reconciler) look(ctx context.Context, sku string, news int) error {
+// look works out anew where a pair stands. heard are the revisions that were heard of since the last look.
+func (r *reconciler) look(ctx context.Context, sku string, heard []int64) error {
 	row, err := readRow(live{r.views}, r.store, sku)
 	if err != nil {
 		return err
 	}
 	if _, ours := r.written[sku]; ours || row.exists(r.store, r.shop.listed) {
-		r.settle(ctx, sku, row, news)
+		r.settle(ctx, sku, row, heard)
 	} else if w := r.works[sku]; w != nil && w.place != placeFlying {
 		r.lift(w) // it was a pair, and nothing was ever said or done about it
 		w.publishAt = time.Time{}
@@ -38,7 +38,7 @@ func (r *reconciler) facts(sku string, row *row, now time.Time) *facts {
 }
 
 // settle judges a pair and puts its work where it belongs.
-func (r *reconciler) settle(ctx context.Context, sku string, row *row, news int) {
+func (r *reconciler) settle(ctx context.Context, sku string, row *row, heard []int64) {
 	now := time.Now()
 	f := r.facts(sku, row, now)
 	v := judge(f)
@@ -50,7 +50,7 @@ func (r *reconciler) settle(ctx context.Context, sku string, row *row, news int)
 		w = &work{sku: sku, index: -1, groupIndex: -1}
 		r.works[sku] = w
 	}
-	r.supersede(w, &v, news)
+	r.supersede(w, &v, heard)
 	w.decide(v, f.av, now)
 	w.status = f.status
 	if w.place != placeFlying {
@@ -68,18 +68,27 @@ func causeID(a *topics.Availability) string {
 	return ""
 }
 
-// supersede counts the revisions that a newer one replaces before they were sent.
-func (r *reconciler) supersede(w *work, v *verdict, news int) {
-	if !v.due || v.want.revision <= w.waiting {
-		return
+// supersede counts the revisions that a newer one replaced before they were sent. A look may see a revision
+// before it hears of it and of those between; they are counted when they are heard of.
+func (r *reconciler) supersede(w *work, v *verdict, heard []int64) {
+	latest := w.sent
+	if v.due && v.want.revision > w.sent {
+		latest = v.want.revision
+		heard = append(heard, latest)
 	}
-	replaced := max(0, news-1)
-	if w.waiting > 0 {
-		replaced++
+	for _, revision := range heard {
+		if revision != w.sent && !slices.Contains(w.heard, revision) {
+			w.heard = append(w.heard, revision)
+		}
 	}
-	w.waiting = v.want.revision
+	all := len(w.heard)
+	w.heard = slices.DeleteFunc(w.heard, func(revision int64) bool { return revision < latest })
+	replaced := all - len(w.heard)
 	w.superseded += replaced
 	r.m.superseded.Add(float64(replaced))
+	if !v.due && w.place != placeFlying {
+		w.heard = nil // nothing waits that another could replace
+	}
 }
 
 // put moves a work to the place that its verdict asks for.
@@ -87,7 +96,7 @@ func (r *reconciler) put(w *work, now time.Time) {
 	r.lift(w)
 	v := &w.verdict
 	if !v.due {
-		w.since, w.waiting = time.Time{}, 0
+		w.since = time.Time{}
 		if !v.wakeAt.IsZero() {
 			w.place, w.wakeAt = placeTimed, v.wakeAt.Time()
 			r.timed.add(w)

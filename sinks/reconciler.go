@@ -56,7 +56,7 @@ type reconciler struct {
 	serial      int64               // of the last status written
 	unwritten   map[string]struct{} // statuses that Kafka did not take
 	rewriteAt   time.Time
-	dirty       map[string]int // pairs to look at, and how many new revisions were seen
+	dirty       dirt
 
 	inFlight   int // requests
 	results    chan result
@@ -100,7 +100,7 @@ func newReconciler(t *tools, store string) *reconciler {
 		tools: t, store: store, inbox: newInbox(),
 		log: t.c.Log.With("store", store), m: t.metrics.store(store),
 		works: map[string]*work{}, ready: newQueue(), timed: newTimers(), written: map[string]*written{},
-		unwritten: map[string]struct{}{}, dirty: map[string]int{},
+		unwritten: map[string]struct{}{}, dirty: dirt{},
 		results: make(chan result, mostInFlight),
 	}
 	return r
@@ -224,12 +224,14 @@ var errStopping = errors.New("stopping")
 // rescan looks at every pair of the store.
 func (r *reconciler) rescan(ctx context.Context) error {
 	snapshot := r.views.Snapshot()
+	heard := r.dirty
+	r.dirty = dirt{}
 	n := 0
 	err := scan(snapshot, []scanHead{r.head()}, func(_ int, sku string, row *row) error {
 		if n++; n%looksAtOnce == 0 && r.stopping(ctx) {
 			return errStopping
 		}
-		r.settle(ctx, sku, row, 0)
+		r.settle(ctx, sku, row, heard[sku])
 		return nil
 	})
 	err = errors.Join(err, snapshot.Close())
@@ -289,8 +291,8 @@ func (r *reconciler) read(ctx context.Context, mail *mail) error {
 		r.unwritten[sku] = struct{}{}
 		r.rewriteAt = time.Now().Add(rewriteAfter)
 	}
-	for sku, news := range mail.dirty {
-		r.dirty[sku] += news
+	for sku, heard := range mail.dirty {
+		r.dirty[sku] = append(r.dirty[sku], heard...)
 	}
 	if mail.release || mail.remove {
 		return nil
@@ -303,7 +305,6 @@ func (r *reconciler) read(ctx context.Context, mail *mail) error {
 	}
 	if r.rescanDue {
 		r.rescanDue = false
-		clear(r.dirty) // the scan looks at all
 		return r.rescan(ctx)
 	}
 	return r.lookDirty(ctx)
@@ -313,12 +314,12 @@ func (r *reconciler) read(ctx context.Context, mail *mail) error {
 // what is ready need not wait for all of them.
 func (r *reconciler) lookDirty(ctx context.Context) error {
 	n := 0
-	for sku, news := range r.dirty {
+	for sku, heard := range r.dirty {
 		if n++; n > looksAtOnce {
 			break
 		}
 		delete(r.dirty, sku)
-		if err := r.look(ctx, sku, news); err != nil {
+		if err := r.look(ctx, sku, heard); err != nil {
 			return err
 		}
 	}
@@ -333,7 +334,7 @@ func (r *reconciler) wakeUp(ctx context.Context, now time.Time) error {
 			break
 		}
 		w.place = placeNone
-		if err := r.look(ctx, w.sku, 0); err != nil {
+		if err := r.look(ctx, w.sku, nil); err != nil {
 			r.log.Error("look at pair", "sku", w.sku, "error", err)
 			w.place, w.wakeAt = placeTimed, now.Add(recheckEvery)
 			r.timed.add(w)

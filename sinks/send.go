@@ -292,7 +292,7 @@ func (r *reconciler) lookAgain(ctx context.Context) {
 	}
 	for sku, w := range r.works {
 		if w.verdict.due {
-			r.dirty[sku] += 0
+			r.dirty.mark(sku)
 		}
 	}
 }
@@ -321,7 +321,7 @@ func (r *reconciler) split(ctx context.Context, d *result) error {
 	for _, w := range d.works {
 		w.limit = max(1, len(d.works)/2)
 		w.place = placeNone
-		if err := r.look(ctx, w.sku, 0); err != nil {
+		if err := r.look(ctx, w.sku, nil); err != nil {
 			return err
 		}
 	}

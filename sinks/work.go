@@ -28,8 +28,9 @@ type work struct {
 
 	source     source // of the wanted revision
 	flown      flown
-	superseded int   // newer revisions that replaced waiting ones, since it last left
-	waiting    int64 // revision that waits, for superseded; 0: none
+	superseded int     // newer revisions that replaced waiting ones, since it last left
+	heard      []int64 // revisions that neither were sent nor replaced
+	sent       int64   // revision that left last
 
 	publishAt time.Time // when the status must be written; zero: it need not
 	progress  progress
@@ -53,8 +54,9 @@ type flown struct {
 
 // takeOff notes what is true of a work that leaves.
 func (w *work) takeOff() {
-	w.place, w.waiting = placeFlying, 0
 	want := &w.verdict.want
+	w.place, w.sent = placeFlying, want.revision
+	w.heard = slices.DeleteFunc(w.heard, func(revision int64) bool { return revision == w.sent })
 	w.flown = flown{source: w.source, qty: want.qty, touched: want.touched, superseded: w.superseded}
 	for _, a := range w.verdict.want.free() {
 		w.flown.targets = append(w.flown.targets, targetKey(&a.target))
