@@ -166,7 +166,7 @@ var full = map[string]any{
 		Also: []topics.SyncReason{topics.SyncWaiting}, Since: at, Evidence: map[string]any{"floor": 5.0},
 		Wanted: topics.Wanted{Revision: 1, Qty: 2, At: at, Cause: topics.SyncEvent},
 		Delivered: &topics.Delivered{
-			Revision: 1, Qty: 2, At: at, Shown: quantity(3), Unseen: 4, Taken: 2 * topics.MaxQuantity,
+			Revision: 1, Qty: 2, At: at, Shown: quantity(3), Unseen: 4, UnseenAt: at, Taken: 2 * topics.MaxQuantity,
 			Targets: []topics.DeliveredTarget{{ProductID: "1", VariantID: "2", LocationID: "L1", Qty: 5}},
 		},
 		Attempts: 1, NextAttemptAt: at, Shortfall: 3, AutoDisabled: true, AutoDisabledAt: at, AutoDisabledRevision: 4,

@@ -53,6 +53,7 @@ type Delivered struct {
 	At       Time              `json:"at"`
 	Shown    *Quantity         `json:"shown"` // what the shop offered just before; nil when it was not read
 	Unseen   Quantity          `json:"unseen"`
+	UnseenAt Time              `json:"unseen_at"` // since when Unseen is what it is
 	Taken    Quantity          `json:"taken"`
 	Targets  []DeliveredTarget `json:"targets"`
 }
