@@ -49,6 +49,7 @@ var layers = []layer{
 	{"stocksync/state", []string{"stocksync/topics", pebble, prometheus}, "the fold and its store know no broker: a record in, effects out"},
 	{"stocksync/processor", []string{"stocksync/topics", "stocksync/state", franz, prometheus}, "the loop meets sinks and console in topics alone"},
 	{"stocksync/sinks", []string{"stocksync/topics", "stocksync/state", "stocksync/sinks", franz, prometheus, retryable, "golang.org/x/time"}, "sinks meet the processor in topics alone"},
+	{"stocksync/sinks/conformance", []string{"stocksync/topics", "stocksync/sinks", "stocksync/testenv/twin"}, "a suite for tests of adapters: it knows shops, and no part of ours but the interface"},
 	{"stocksync/cli", []string{"stocksync", franz, prometheus, "github.com/spf13/cobra", "github.com/go-json-experiment/json", "github.com/schollz/progressbar/v3", "golang.org/x/sync", "golang.org/x/term"}, "commands build parts; no part knows the command line"},
 	{"stocksync/testenv", []string{"stocksync/topics", "stocksync/state", "stocksync/processor", "stocksync/sinks", "stocksync/testenv", franz, pebble, prometheus, "pgregory.net/rapid", "golang.org/x/sync", "golang.org/x/sys", "golang.org/x/time", "github.com/HdrHistogram/hdrhistogram-go"}, "tests and the demo may see every part, but no command"},
 	{"stocksync", []string{"stocksync/cli", "github.com/caarlos0/env/v11"}, "main reads the environment and hands over"},
@@ -60,7 +61,7 @@ var confined = []layer{
 	{"github.com/caarlos0/env/v11", []string{"stocksync"}, "config.go alone reads the environment"},
 	{retryable, []string{"stocksync/sinks"}, "every request to a shop goes through one client"},
 	{"stocksync/cli", []string{"stocksync"}, "the command line is main's"},
-	{"stocksync/testenv", []string{"stocksync/testenv", "stocksync/cli"}, "only tests and the demo run on it"},
+	{"stocksync/testenv", []string{"stocksync/testenv", "stocksync/cli", "stocksync/sinks/conformance"}, "only tests, their suite and the demo run on it"},
 }
 
 // goPackage is what `go list -json` says of a package.
