@@ -178,19 +178,33 @@ func (s *site) awaitPartitions(least int) {
 	})
 }
 
-// remake deletes a topic and makes it anew, with nothing in it.
+// remake deletes a topic and makes it anew, with nothing in it. A real broker may say for a while that the old one
+// is still there, and Ensure would leave it at that.
 func (s *site) remake(base string) {
 	s.t.Helper()
 	name := s.prefix.Name(base)
+	was := s.topicID(s.t.Context(), name)
 	if _, err := s.admin.DeleteTopic(s.t.Context(), name); err != nil {
 		s.t.Fatal(err)
 	}
-	until(s.t, func(ctx context.Context) error { // a real broker deletes a little later
+	until(s.t, func(ctx context.Context) error {
 		_, err := topics.Ensure(ctx, s.admin, topics.EnsureConfig{
 			Prefix: s.prefix, Partitions: siteTasks, SinkPartitions: 2, AllowDeleteChangelog: !s.c.Real(),
 		})
+		if is := s.topicID(ctx, name); err == nil && (is == was || is == kadm.TopicID{}) {
+			err = fmt.Errorf("%s has id %s, as before", name, is)
+		}
 		return err
 	})
+}
+
+func (s *site) topicID(ctx context.Context, name string) kadm.TopicID {
+	s.t.Helper()
+	meta, err := s.admin.Metadata(ctx, name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return meta.Topics[name].ID
 }
 
 var allTasks = []int32{0, 1, 2}
