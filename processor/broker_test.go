@@ -15,6 +15,7 @@ import (
 // Three brokers, each killed with -9 and started again under load: leaders, the group's and the transactions'
 // coordinators move, and answers to commits are lost.
 func TestBroker_KillsCostNoRecordAndDoubleNone(t *testing.T) {
+	t.Parallel()
 	testenv.KafkaNodes(t, 3, func(t *testing.T, c *testenv.Cluster) {
 		const rounds, pause = 3, 3 * time.Second
 		prefix := c.Prefix(t)

@@ -160,7 +160,10 @@ func TestDeath_LeavesWhatARefoldOfTheInputGives(t *testing.T) {
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		all := t
 		for i, p := range deathPoints {
-			t.Run(p.name, func(t *testing.T) { dieAndComeBack(t, all, c, p.name, uint64(i), p.arm) })
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				dieAndComeBack(t, all, c, p.name, uint64(i), p.arm)
+			})
 		}
 	})
 }

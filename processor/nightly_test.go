@@ -159,6 +159,7 @@ func crashes(at string) func(string) {
 }
 
 func TestNightly_EmitsWhatWasActiveOnceADate(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 4)
 		w := &wall{}
@@ -233,6 +234,7 @@ func waitRunning(t *testing.T, i *instance, n int) {
 // Ensure a crash in the middle of a run, with or without the state that it leaves on disk, goes on where
 // the last commit was: every SKU once, and none twice.
 func TestNightly_ResumesAfterCrashesWhereItWas(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	w := &wall{}
@@ -269,12 +271,14 @@ func TestNightly_ResumesAfterCrashesWhereItWas(t *testing.T) {
 // Ensure the row `during the nightly run` of the crash table, and what a death at the others means for a run:
 // the network is cut, the disk keeps some of what was not synced, and the successor emits what is left.
 func TestNightly_ADeathInItsMiddleRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	all := t
 	for seed, at := range []string{
 		inTheRun, "before flush", "after flush, before offsets", "EndTxn sent, no answer", afterCommit,
 	} {
 		t.Run(at, func(t *testing.T) {
+			t.Parallel()
 			prefix := ensure(t, c, 3)
 			w := &wall{}
 			i := start(t, nights(t, c, prefix, "one", w))
@@ -312,6 +316,7 @@ func TestNightly_ADeathInItsMiddleRepeatsNothing(t *testing.T) {
 }
 
 func TestNightly_ARebalanceInItsMiddleRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 6)
 	w := &wall{}
@@ -344,6 +349,7 @@ func TestNightly_ARebalanceInItsMiddleRepeatsNothing(t *testing.T) {
 }
 
 func TestNightly_AClockAheadByAYearCollapsesNothingAndIsForgotten(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	w := &wall{}
@@ -368,6 +374,7 @@ func TestNightly_AClockAheadByAYearCollapsesNothingAndIsForgotten(t *testing.T) 
 }
 
 func TestNightly_HasNothingToEmitWhenNothingWasActive(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 3)
 	w := &wall{}
@@ -388,6 +395,7 @@ func TestNightly_HasNothingToEmitWhenNothingWasActive(t *testing.T) {
 // Ensure the run collapses what is past the horizon, end to end: the numbers stay, repeats of what is gone
 // are too late, and a restore from nothing comes to the same.
 func TestNightly_CollapsesWhatIsPastTheHorizon(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 3)
 		w := &wall{}
@@ -553,6 +561,7 @@ func askNight(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, partitions
 }
 
 func TestCommand_NightlyRunsOnceForEachThatIsAsked(t *testing.T) {
+	t.Parallel()
 	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 3)
 		w := &wall{}
@@ -597,6 +606,7 @@ func TestCommand_NightlyRunsOnceForEachThatIsAsked(t *testing.T) {
 
 // Ensure a run that is asked for while one is in progress begins anew, and does the date's too.
 func TestCommand_NightlyStartsARunInProgressOver(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 1)
 	w := &wall{}
@@ -640,6 +650,7 @@ func TestCommand_NightlyStartsARunInProgressOver(t *testing.T) {
 
 // Ensure a change of policy emits what it changes and nothing else, over a crash in the middle of its walk.
 func TestPolicyWalk_EmitsWhatChangedOverARestart(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	w := &wall{}
@@ -689,6 +700,7 @@ func TestPolicyWalk_EmitsWhatChangedOverARestart(t *testing.T) {
 // Ensure every transaction of a run commits an offset of the group, so that the broker can refuse a member
 // that is no longer in it (P3).
 func TestNightly_EveryTransactionCarriesOffsets(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	w := &wall{}
@@ -735,6 +747,7 @@ func TestNightly_EveryTransactionCarriesOffsets(t *testing.T) {
 // Ensure no background work is done while a task of the lane restores, and that live events are: a run that
 // is asked for meanwhile begins when the restore is over.
 func TestNightly_WaitsWhileATaskRestores(t *testing.T) {
+	t.Parallel()
 	c := testenv.StartKfake(t)
 	prefix := ensure(t, c, 2)
 	w := &wall{}

@@ -25,6 +25,7 @@ func tasks(t *testing.T, p *processor.Processor, want int) {
 // a static member its successor gets what the member had kept, and the group sees no reason to rebalance.
 // kfake does.
 func TestOrphan_FindsAnOwner(t *testing.T) {
+	t.Parallel()
 	testenv.KafkaOnly(t, func(t *testing.T, c *testenv.Cluster) {
 		prefix := ensure(t, c, 5)
 		one := func(id string) *instance {
