@@ -255,7 +255,7 @@ func TestSend_ARefusedTargetKeepsNoOtherFromItsNumber(t *testing.T) {
 						return nil
 					})
 				}
-				w.pass(time.Hour)
+				w.pass(5 * time.Minute)
 				if got := w.status("s", "A"); got.Error == nil || got.Error.Code != "no" || string(got.State)+" "+string(got.Reason) != string(blockedAs(class)) {
 					t.Errorf("got %+v, want the refusal in it", got)
 				}

@@ -13,26 +13,33 @@ const windowUnknown = 30 * time.Minute
 
 // answered deals with the outcomes of one pair: it writes its status and the log, and looks at the pair
 // again, since something newer may wait.
-func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int, outcomes []Outcome) error {
+func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int) error {
 	var last *Update
 	var failed []failure
 	worst := Outcome{Class: ClassOK}
+	l := &d.loads[index]
+	w.readUp(l)
 	for i := range d.updates {
 		if d.of[i] != index {
 			continue
 		}
 		last = &d.updates[i]
-		if outcomes[i].Class == ClassOK {
+		if o := d.outcomes[i]; o.Class == ClassOK {
 			w.progress.finish(&d.aims[i], d.began)
 		} else {
-			failed = append(failed, r.failureOf(w, d, i, outcomes[i]))
-			if worst.Class == ClassOK || outcomes[i].Class.handling() > worst.Class.handling() {
-				worst = outcomes[i]
+			failed = append(failed, r.failureOf(w, d, i, o))
+			l.unwritten(&d.aims[i], last.Read, o.Class, r.shop.traits.Number)
+			if worst.Class == ClassOK || o.Class.handling() > worst.Class.handling() {
+				worst = o
 			}
 		}
-		r.logAttempt(ctx, w, last, outcomes[i], d)
+		r.logAttempt(ctx, w, last, d.outcomes[i], d)
+	}
+	if len(w.progress.done) == 0 {
+		w.progress = progress{} // nothing was written: the books are those of the status
 	}
 	w.place = placeNone
+	w.inherited, w.reread = false, slices.Contains(d.moved, index)
 	if last == nil || len(failed) == 0 && !w.complete(nil) {
 		return r.look(ctx, w.sku, nil) // the pair's other targets are next
 	}
@@ -45,6 +52,27 @@ func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int
 		r.deliver(w, s, last, failed, d)
 	}
 	return r.conclude(ctx, w, s)
+}
+
+// readUp notes what a request read before it wrote.
+func (w *work) readUp(l *load) {
+	if l.ledger == nil {
+		return
+	}
+	w.flown.qty, w.progress.qty = l.qty, l.qty
+	w.progress.ledger, w.progress.shown = l.ledger, l.shown
+}
+
+// unwritten notes that a target shows what was read of it, not what was to be written, or perhaps that.
+func (l *load) unwritten(a *aim, read *Reading, c Class, number Number) {
+	if l.ledger == nil || read == nil {
+		return
+	}
+	key := targetKey(&a.target)
+	l.ledger.base[key] = number.offers(read)
+	if c == ClassTransient {
+		l.ledger.tried[key] = a.qty
+	}
 }
 
 // stillFailed returns the new failures of a pair, and the earlier ones of targets that were not sent to. One whose
@@ -90,7 +118,11 @@ func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, failed []
 	}
 	s.Delivered = &topics.Delivered{
 		Revision: u.Revision, Qty: w.progress.offered(), At: topics.TimeOf(w.progress.began),
-		Targets: w.progress.targets(before, &w.verdict.want),
+		Taken: w.flown.taken, Targets: w.progress.targets(before, &w.verdict.want),
+	}
+	if books := w.progress.ledger; books != nil {
+		s.Delivered.Unseen, s.Delivered.UnseenAt = books.unseen, books.since
+		s.Delivered.Taken, s.Delivered.Shown = books.taken, w.progress.shown
 	}
 	w.progress = progress{} // the next update, were it of the same revision, goes to all targets
 	s.Wanted = w.wanted(u)
@@ -161,8 +193,8 @@ func (r *reconciler) nextTry(s *topics.SyncStatus, w *work, d *result) topics.Ti
 		return 0
 	}
 	if d.reply.Whole.Class == ClassTransient {
-		w.limit = max(1, len(d.works)/2) // one of them may be what makes the request fail
-		w.suspect = len(d.works) == 1
+		w.limit = max(1, len(d.loads)/2) // one of them may be what makes the request fail
+		w.suspect = len(d.loads) == 1
 	}
 	wait := max(d.reply.RetryAfter, r.c.retry.spread(s.Attempts, d.chance))
 	return topics.TimeOf(d.ended.Add(wait))
@@ -180,6 +212,7 @@ func (r *reconciler) conclude(ctx context.Context, w *work, s *topics.SyncStatus
 	v := judge(f)
 	r.supersede(w, &v, nil)
 	w.decide(v, f.av, now)
+	r.keepFacts(w, f)
 	w.since = time.Time{}
 	r.write(ctx, w, s, now)
 	r.put(w, now)
@@ -196,8 +229,11 @@ func (r *reconciler) logAttempt(ctx context.Context, w *work, u *Update, o Outco
 		RequestID: d.reply.RequestID, Attempt: u.Attempt, LatencyMs: d.ended.Sub(d.began).Milliseconds(),
 		Superseded: w.flown.superseded, Instance: r.c.InstanceID,
 	}
-	if o.Class != ClassOK {
+	switch {
+	case o.Class != ClassOK:
 		l.Reason, l.Code = o.Class.reason(), o.Code
+	case o.Code == codeVerified:
+		l.Outcome = topics.OutcomeVerified
 	}
 	w.flown.superseded = 0
 	r.writer.log(ctx, l)

@@ -23,9 +23,11 @@ func (f *facts) dueFor(v *verdict) topics.SyncCause {
 	case f.shop.listed && f.targetsChanged(w):
 		return topics.SyncListing
 	case slices.ContainsFunc(free, f.lacks):
-		return f.lackCause(free)
+		return f.lackCause(w, free)
 	case slices.ContainsFunc(free, f.wasHeld):
 		return topics.SyncEnabled
+	case f.reread:
+		return topics.SyncReadback
 	}
 	return f.resumedCause()
 }
@@ -112,10 +114,13 @@ func (f *facts) lacks(a aim) bool {
 	})
 }
 
-// lackCause says what brought another number about at the same revision: a campaign's floor that began or ended,
-// or else the settings.
-func (f *facts) lackCause(free []aim) topics.SyncCause {
-	if f.status.Shortfall != shortfall(free) {
+// lackCause says what brought another number about at the same revision: unseen sales that were forgotten, a
+// campaign's floor that began or ended, or else the settings.
+func (f *facts) lackCause(w *want, free []aim) topics.SyncCause {
+	switch {
+	case f.shop.policy.readsFirst(&f.shop.traits) && w.unseen != f.status.Delivered.Unseen:
+		return topics.SyncReadback
+	case f.status.Shortfall != shortfall(free):
 		return topics.SyncListing
 	}
 	return topics.SyncSettings

@@ -46,12 +46,13 @@ type Facts struct {
 	Status       *topics.SyncStatus
 	Broken       error
 	Blind        bool
+	Traits       Traits
 }
 
 func (f Facts) facts() *facts {
 	shop := &shopFacts{
 		policy: newPolicy("s", f.Store, f.All), err: f.Unopened, listed: f.Listed, outage: f.Outage,
-		recoveredAt: f.RecoveredAt,
+		recoveredAt: f.RecoveredAt, traits: f.Traits,
 	}
 	if f.Trouble.Class != 0 {
 		shop.trouble = &trouble{outcome: f.Trouble, since: f.Now}
@@ -119,6 +120,27 @@ func Refused(f Facts, c Class, at, until topics.Time) map[string]any {
 // Offer is offer with its terms as arguments; most may be nil.
 func Offer(net, unseen, buffer, percent, least topics.Quantity, most *topics.Quantity) topics.Quantity {
 	return offer(net, unseen, terms{buffer: buffer, percent: percent, min: least, max: most})
+}
+
+// UnseenSales, BroughtTo and the arithmetic of numbers, for tests of their own.
+var UnseenSales = unseenSales
+
+// ToWrite is what makes a target offer a quantity.
+func ToWrite(n Number, qty topics.Quantity, places []LocationQty, r Reading) (topics.Quantity, []LocationQty) {
+	return n.toWrite(qty, places, &r)
+}
+
+// Reckon is what production does with a pair of one product "1" whose shop was read: it returns the number to write,
+// and what the status says of the delivery.
+func Reckon(f Facts, read Reading, number Number) (write topics.Quantity, d topics.Delivered) {
+	l := load{facts: f.facts()}
+	target := topics.Target{ProductID: "1"}
+	aims := l.reckon(map[string]*Reading{targetKey(&target): &read}, number)
+	write, _ = number.toWrite(aims[0].qty, aims[0].places, &read)
+	return write, topics.Delivered{
+		Revision: f.Availability.Revision, Qty: aims[0].qty, At: f.Now, Shown: l.shown, Unseen: l.ledger.unseen,
+		UnseenAt: l.ledger.since, Taken: l.ledger.taken, Targets: aims[0].delivered(),
+	}
 }
 
 // Wait is what a backoff waits after failures, given its chance.

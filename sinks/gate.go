@@ -37,8 +37,8 @@ func (g *gate) told(b Bucket) {
 // enter waits until a request may go, and returns what ends it.
 func (g *gate) enter(ctx context.Context) (bounded context.Context, leave func(), err error) {
 	unpaid := func() {}
-	if !spend(ctx) && g.limiter != nil {
-		if err := g.limiter.Wait(ctx, limit.Background); err != nil {
+	if ok, urgency := spend(ctx); !ok && g.limiter != nil {
+		if err := g.limiter.Wait(ctx, urgency); err != nil {
 			return nil, nil, err
 		}
 		unpaid = g.limiter.Done
@@ -56,18 +56,27 @@ func (g *gate) enter(ctx context.Context) (bounded context.Context, leave func()
 	return ctx, func() { cancel(); <-g.slots; unpaid() }, nil
 }
 
-// leaveKey finds the leave for requests that a context carries.
+// leaveKey finds the leave that a context carries.
 type leaveKey struct{}
 
-// withLeave returns a context whose first n requests have leave already.
-func withLeave(ctx context.Context, n int32) context.Context {
-	left := &atomic.Int32{}
-	left.Store(n)
-	return context.WithValue(ctx, leaveKey{}, left)
+// leave is what requests of one context have leave for, and how urgent more of them are.
+type leave struct {
+	left    atomic.Int32
+	urgency limit.Urgency
 }
 
-// spend uses one leave up; false when there is none left.
-func spend(ctx context.Context) bool {
-	left, ok := ctx.Value(leaveKey{}).(*atomic.Int32)
-	return ok && left.Add(-1) >= 0
+// withLeave returns a context whose first n requests have leave already.
+func withLeave(ctx context.Context, n int32, u limit.Urgency) context.Context {
+	l := &leave{urgency: u}
+	l.left.Store(n)
+	return context.WithValue(ctx, leaveKey{}, l)
+}
+
+// spend uses one leave up; if there is none, it says how urgent another one is.
+func spend(ctx context.Context) (ok bool, u limit.Urgency) {
+	l, _ := ctx.Value(leaveKey{}).(*leave)
+	if l == nil {
+		return false, limit.Background
+	}
+	return l.left.Add(-1) >= 0, l.urgency
 }

@@ -34,7 +34,19 @@ func (r *reconciler) facts(sku string, row *row, now time.Time) *facts {
 	if ours, ok := r.written[sku]; ok {
 		f.status = ours.status
 	}
+	if w := r.works[sku]; w != nil {
+		f.reread, f.ledger = w.reread, w.progress.ledger
+	}
 	return f
+}
+
+// keepFacts keeps what a verdict follows from where the request may have to reckon anew with what it reads.
+func (r *reconciler) keepFacts(w *work, f *facts) {
+	w.facts = nil
+	if t := &r.shop.traits; r.session != nil && r.policy.store != nil && w.verdict.due &&
+		(t.Number == NumberPhysical || t.Cheap || r.policy.readsFirst(t)) {
+		w.facts = f
+	}
 }
 
 // settle judges a pair and puts its work where it belongs.
@@ -53,11 +65,20 @@ func (r *reconciler) settle(ctx context.Context, sku string, row *row, heard []i
 	r.supersede(w, &v, heard)
 	w.decide(v, f.av, now)
 	w.status = f.status
+	r.keepFacts(w, f)
 	if w.place != placeFlying {
 		r.put(w, now)
 	}
 	r.plan(ctx, w, now)
 	r.forget(w)
+}
+
+// inherit is settle for a pair of a store that is taken over.
+func (r *reconciler) inherit(ctx context.Context, sku string, row *row) {
+	r.settle(ctx, sku, row, nil)
+	if w := r.works[sku]; w != nil && w.verdict.due {
+		w.inherited = !r.sendAfter.IsZero()
+	}
 }
 
 // causeID names the newest cause of an availability record.

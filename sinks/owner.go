@@ -261,7 +261,7 @@ func (o *owner) beginIn(ctx context.Context, snapshot tables, shops []*shop) err
 	err := scan(snapshot, heads, func(i int, sku string, row *row) error {
 		pairs++
 		if shops[i].policy.present {
-			shops[i].settle(ctx, sku, row, nil)
+			shops[i].inherit(ctx, sku, row)
 		}
 		return ctx.Err()
 	})

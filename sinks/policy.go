@@ -3,6 +3,7 @@ package sinks
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"stocksync/topics"
 )
@@ -89,6 +90,46 @@ func (p *policy) net(a *topics.Availability) topics.Quantity {
 		}
 	}
 	return sum
+}
+
+// taken sums what the store's own orders have taken, over the warehouses that it offers.
+func (p *policy) taken(a *topics.Availability) topics.Quantity {
+	var sum topics.Quantity
+	for i := range a.Warehouses {
+		w := &a.Warehouses[i]
+		if !p.offers(w.Warehouse) {
+			continue
+		}
+		for j := range w.ByStore {
+			if w.ByStore[j].Store == p.store.Store {
+				sum += w.ByStore[j].Taken
+			}
+		}
+	}
+	return sum
+}
+
+// readsFirst tells whether the shop is read before each write, for what it sold unseen.
+func (p *policy) readsFirst(t *Traits) bool {
+	for _, s := range []*topics.Store{p.store, p.all} {
+		if s != nil && s.InFlight != "" {
+			return s.InFlight == topics.InFlightRead
+		}
+	}
+	return t.ReadFirst
+}
+
+// defaultGrace is how long sales may go unreported before they count as none.
+const defaultGrace = topics.Duration(30 * time.Minute)
+
+// grace is how long sales that nobody reports stay in the reckoning.
+func (p *policy) grace() topics.Duration {
+	for _, s := range []*topics.Store{p.store, p.all} {
+		if s != nil && s.OrderGrace > 0 {
+			return s.OrderGrace
+		}
+	}
+	return defaultGrace
 }
 
 // terms picks each rule from the pair's settings, then those of the SKU in all stores, then the store,

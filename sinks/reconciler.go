@@ -202,8 +202,29 @@ func (r *reconciler) openSession(s *topics.Store, entrance *gate) (Session, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := checkReads(session, s, r.policy); err != nil {
+		return nil, err
+	}
 	r.credentials, _ = read() // only to see a change later; the session reads for itself
 	return session, nil
+}
+
+// errNoReading reports a store that can't be brought to its numbers without a reading, where there is none.
+var errNoReading = errors.New("this marketplace has no call that reads what the shop shows")
+
+// checkReads tells whether a session can do all that its store needs.
+func checkReads(session Session, s *topics.Store, p *policy) error {
+	traits := session.Traits()
+	if _, can := session.(Reader); can {
+		return nil
+	}
+	switch {
+	case traits.Number == NumberPhysical:
+		return fmt.Errorf("what is allocated must be read: %w", errNoReading)
+	case p.readsFirst(&traits):
+		return fmt.Errorf("in_flight of store %q is %q: %w", s.Store, topics.InFlightRead, errNoReading)
+	}
+	return nil
 }
 
 func (r *reconciler) showStopped() {

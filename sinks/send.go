@@ -14,16 +14,18 @@ const mostInFlight = 64
 
 // result is what came of a request, or of a refresh of the access token.
 type result struct {
-	works   []*work
-	updates []Update
-	aims    []aim // by index of updates
-	of      []int // index in works, by index of updates
-	reply   Reply
-	began   time.Time
-	ended   time.Time
-	chance  float64 // of the waits for the next try
-	refresh bool
-	limiter *limit.Limiter // that gave leave
+	loads    []load
+	updates  []Update
+	aims     []aim // by index of updates
+	of       []int // index in loads, by index of updates
+	outcomes []Outcome
+	moved    []int // loads whose answer shows something else than was reckoned with
+	reply    Reply
+	began    time.Time
+	ended    time.Time
+	chance   float64 // of the waits for the next try
+	refresh  bool
+	limiter  *limit.Limiter // that gave leave
 }
 
 // send starts requests as long as there is something to send and leave to do so. An error is one of the notes.
@@ -90,10 +92,12 @@ func (r *reconciler) maySend(now time.Time) bool {
 
 // launch sends one request for some works of one group.
 func (r *reconciler) launch(ctx context.Context, works []*work, now time.Time) {
-	done := result{works: works, began: now, chance: chance(), limiter: r.limiter}
+	done := result{began: now, chance: chance(), limiter: r.limiter}
 	most := max(1, r.shop.traits.Batch)
+	shop := r.shop // as it is now
 	for i, w := range works {
 		todo := w.todo()
+		done.loads = append(done.loads, r.pack(w, &shop, now))
 		w.takeOff()
 		r.plan(ctx, w, now)
 		for _, a := range todo {
@@ -105,14 +109,38 @@ func (r *reconciler) launch(ctx context.Context, works []*work, now time.Time) {
 	}
 	r.inFlight++
 	r.m.inFlight.Set(float64(r.inFlight))
-	session := r.session
+	session, urgency := r.session, works[0].rank.urgency()
 	r.requests.Go(func() {
-		limited, cancel := context.WithTimeout(withLeave(ctx, 1), r.c.RequestTimeout)
+		limited, cancel := context.WithTimeout(withLeave(ctx, 1, urgency), r.c.RequestTimeout)
 		defer cancel()
-		done.reply = session.Push(limited, done.updates)
+		done.carry(limited, session, &shop.traits)
 		done.ended = time.Now()
 		r.results <- done // never full: it holds as many as may be in flight
 	})
+}
+
+// pack makes a work ready to leave. The shop is read first where it sells by itself, where its number is a
+// physical one, and where that may spare a write.
+func (r *reconciler) pack(w *work, shop *shopFacts, now time.Time) load {
+	l := load{work: w}
+	t := &shop.traits
+	unchanged := t.Cheap && w.rank == rankUnchanged && w.status != nil && w.status.Delivered != nil
+	if w.facts == nil || t.Number != NumberPhysical && !r.policy.readsFirst(t) && !unchanged {
+		return l
+	}
+	facts := *w.facts
+	facts.shop, facts.now = shop, topics.TimeOf(now)
+	l.facts = &facts
+	if w.inherited && facts.ledger == nil {
+		facts.ledger = ledgerOf(facts.status)
+	}
+	for _, a := range w.verdict.want.free() {
+		l.looks = append(l.looks, w.update(&a))
+		if w.inherited {
+			facts.ledger.tried[targetKey(&a.target)] = a.qty
+		}
+	}
+	return l
 }
 
 // refreshRequests is how many requests a refresh may take.
@@ -135,7 +163,7 @@ func (r *reconciler) refreshToken(ctx context.Context, now time.Time) {
 	r.inFlight++
 	r.requests.Go(func() {
 		// A refresh is rare, and until it is done nothing else goes: it waits for no limit.
-		limited, cancel := context.WithTimeout(withLeave(ctx, refreshRequests), r.c.RequestTimeout)
+		limited, cancel := context.WithTimeout(withLeave(ctx, refreshRequests, limit.Urgent), r.c.RequestTimeout)
 		defer cancel()
 		done := result{refresh: true, began: now}
 		done.reply.Whole = session.Refresh(limited)
@@ -164,18 +192,16 @@ func (r *reconciler) refreshed(ctx context.Context, d *result) {
 func (r *reconciler) handle(ctx context.Context, d result) error {
 	r.inFlight--
 	r.m.inFlight.Set(float64(r.inFlight))
-	r.clean(&d.reply)
+	r.clean(&d)
 	if d.refresh {
 		r.refreshed(ctx, &d)
 		return nil
 	}
 	r.m.httpSeconds.Observe(d.ended.Sub(d.began).Seconds())
-	outcomes := make([]Outcome, len(d.updates))
 	throttled := false
-	for i := range d.updates {
-		outcomes[i] = d.reply.item(i)
-		r.m.answered(outcomes[i].Class, 1)
-		throttled = throttled || outcomes[i].Class == ClassThrottle
+	for _, o := range d.outcomes {
+		r.m.answered(o.Class, 1)
+		throttled = throttled || o.Class == ClassThrottle
 	}
 	if throttled {
 		d.limiter.Throttled(d.began, d.ended)
@@ -185,11 +211,11 @@ func (r *reconciler) handle(ctx context.Context, d result) error {
 	d.limiter.Told(d.reply.Bucket, d.ended)
 	d.limiter.Done()
 	r.wholeAnswer(ctx, &d)
-	if whole := d.reply.Whole.Class; whole.handling() == handleChange && len(d.works) > 1 {
+	if whole := d.reply.Whole.Class; whole.handling() == handleChange && len(d.loads) > 1 {
 		return r.split(ctx, &d)
 	}
-	for i, w := range d.works {
-		if err := r.answered(ctx, w, &d, i, outcomes); err != nil {
+	for i := range d.loads {
+		if err := r.answered(ctx, d.loads[i].work, &d, i); err != nil {
 			return err
 		}
 	}
@@ -199,8 +225,8 @@ func (r *reconciler) handle(ctx context.Context, d result) error {
 // wholeAnswer deals with what an answer says of the store.
 func (r *reconciler) wholeAnswer(ctx context.Context, d *result) {
 	o := d.reply.Whole
-	for i := range d.updates {
-		if item := d.reply.item(i); item.Class.handling() == handleStop {
+	for _, item := range d.outcomes {
+		if item.Class.handling() == handleStop {
 			o = item
 		}
 	}
@@ -221,7 +247,7 @@ func (r *reconciler) wholeAnswer(ctx context.Context, d *result) {
 			return
 		}
 		r.token.fresh = false
-		if o.Class == ClassTransient && len(d.works) == 1 && d.works[0].suspect {
+		if o.Class == ClassTransient && len(d.loads) == 1 && d.loads[0].work.suspect {
 			return // it fails wherever it goes: that says nothing of the store
 		}
 		r.slowDown(ctx, o.Class, d)
@@ -313,13 +339,14 @@ func (r *reconciler) stop(o Outcome, now time.Time) {
 // split sends the pairs of a request that was refused as a whole, for what one of them holds, again in
 // smaller ones, until that one is alone.
 func (r *reconciler) split(ctx context.Context, d *result) error {
-	r.log.Info("request refused as a whole: sending smaller ones", "pairs", len(d.works),
+	r.log.Info("request refused as a whole: sending smaller ones", "pairs", len(d.loads),
 		"code", d.reply.Whole.Code, "message", d.reply.Whole.Message)
 	for i := range d.updates {
-		r.logAttempt(ctx, d.works[d.of[i]], &d.updates[i], d.reply.Whole, d)
+		r.logAttempt(ctx, d.loads[d.of[i]].work, &d.updates[i], d.reply.Whole, d)
 	}
-	for _, w := range d.works {
-		w.limit = max(1, len(d.works)/2)
+	for i := range d.loads {
+		w := d.loads[i].work
+		w.limit = max(1, len(d.loads)/2)
 		w.place = placeNone
 		if err := r.look(ctx, w.sku, nil); err != nil {
 			return err
@@ -334,7 +361,7 @@ const answerTextMost = 500
 
 // clean makes what a marketplace wrote fit to be kept: not long, valid text, none of our secrets, neither
 // those of now nor those that the session began with. Some marketplaces repeat what they were sent.
-func (r *reconciler) clean(reply *Reply) {
+func (r *reconciler) clean(d *result) {
 	now, err := r.c.credentials(r.policy.ref())
 	fit := func(text *string) {
 		*text = r.credentials.hide(*text)
@@ -343,12 +370,12 @@ func (r *reconciler) clean(reply *Reply) {
 		}
 		*text = shorten(*text)
 	}
-	fit(&reply.RequestID)
-	fit(&reply.Whole.Code)
-	fit(&reply.Whole.Message)
-	for i := range reply.Items {
-		fit(&reply.Items[i].Code)
-		fit(&reply.Items[i].Message)
+	fit(&d.reply.RequestID)
+	fit(&d.reply.Whole.Code)
+	fit(&d.reply.Whole.Message)
+	for i := range d.outcomes {
+		fit(&d.outcomes[i].Code)
+		fit(&d.outcomes[i].Message)
 	}
 }
 

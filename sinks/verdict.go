@@ -17,6 +17,8 @@ type facts struct {
 	blind  bool                 // it is that of availability, or one of these
 	list   *topics.Listing      // nil: none
 	status *topics.SyncStatus   // as last written; nil: never
+	ledger *ledger              // after requests of a delivery that is under way; nil: the status has it
+	reread bool                 // the shop showed another number than the one written, in its very answer
 }
 
 // shopFacts is what decides about all pairs of a store.
@@ -46,6 +48,9 @@ type want struct {
 	revision int64
 	qty      topics.Quantity
 	net      topics.Quantity
+	terms    terms
+	unseen   topics.Quantity // sales of the shop that count, of those that nobody has reported
+	taken    topics.Quantity // that the store's orders have taken
 	aims     []aim
 	touched  string      // when persons last changed what the pair goes by
 	resync   topics.Time // newest request that has come due
@@ -124,10 +129,37 @@ func (f *facts) wanted() want {
 	w.offered = true
 	w.touched = f.touched()
 	w.revision = f.av.Revision
-	w.net = f.shop.policy.net(f.av)
-	w.qty = offer(w.net, 0, f.shop.policy.terms(f.own, f.all))
+	w.net, w.terms = f.shop.policy.net(f.av), f.shop.policy.terms(f.own, f.all)
+	w.taken = f.shop.policy.taken(f.av)
+	f.unseenSoFar(&w)
+	w.qty = offer(w.net, w.unseen, w.terms)
 	f.requests(&w)
 	return w
+}
+
+// books returns what the shop was brought to and had sold unseen, less what nobody has reported for too long.
+func (f *facts) books(taken topics.Quantity) *ledger {
+	books, _ := f.booksUntil(taken)
+	return books
+}
+
+// booksUntil is books, and when they change by themselves.
+func (f *facts) booksUntil(taken topics.Quantity) (*ledger, topics.Time) {
+	held := f.ledger
+	if held == nil {
+		held = ledgerOf(f.status)
+	}
+	return held.expire(taken, f.shop.policy.grace(), f.now)
+}
+
+// unseenSoFar works out which unseen sales count, as long as the shop is not read anew.
+func (f *facts) unseenSoFar(w *want) {
+	if !f.shop.policy.readsFirst(&f.shop.traits) {
+		return
+	}
+	books, end := f.booksUntil(w.taken)
+	w.unseen = books.left(w.taken)
+	w.wakeAt = sooner(w.wakeAt, end)
 }
 
 // requests finds the newest request for a resync that has come due, and the next that will.

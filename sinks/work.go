@@ -34,6 +34,11 @@ type work struct {
 
 	publishAt time.Time // when the status must be written; zero: it need not
 	progress  progress
+	facts     *facts // of the verdict, where the shop may be read before a write; nil elsewhere
+	reread    bool   // its last answer showed another number than was reckoned with
+	// inherited: it was due when the store was taken over from an owner that did not let go in order, which may
+	// have sent what is wanted and died before it said so.
+	inherited bool
 }
 
 // source is what an update follows from.
@@ -47,6 +52,7 @@ type source struct {
 type flown struct {
 	source
 	qty        topics.Quantity // that the pair was to show
+	taken      topics.Quantity
 	touched    string
 	targets    []string // keys of those that could be sent to
 	superseded int      // not logged yet
@@ -57,11 +63,13 @@ func (w *work) takeOff() {
 	want := &w.verdict.want
 	w.place, w.sent = placeFlying, want.revision
 	w.heard = slices.DeleteFunc(w.heard, func(revision int64) bool { return revision == w.sent })
-	w.flown = flown{source: w.source, qty: want.qty, touched: want.touched, superseded: w.superseded}
+	w.flown = flown{
+		source: w.source, qty: want.qty, taken: want.taken, touched: want.touched, superseded: w.superseded,
+	}
 	for _, a := range w.verdict.want.free() {
 		w.flown.targets = append(w.flown.targets, targetKey(&a.target))
 	}
-	w.superseded = 0
+	w.superseded, w.reread = 0, false
 }
 
 // decide replaces a work's verdict.
@@ -99,6 +107,8 @@ type progress struct {
 	qty      topics.Quantity
 	began    time.Time // of the first request
 	done     map[string][]topics.DeliveredTarget
+	ledger   *ledger // what was read and written so far; nil: nothing was read
+	shown    *topics.Quantity
 }
 
 // start begins anew when something else is wanted, and forgets targets that are none any more or should show
