@@ -371,3 +371,27 @@ func TestSend_CampaignsBeginAndEndByThemselves(t *testing.T) {
 		}
 	})
 }
+
+// TestSend_ACampaignThatBeginsWhileAPairWaitsHoldsIt ensures that a pair which waited for its turn is not sent into a
+// campaign that began meanwhile.
+func TestSend_ACampaignThatBeginsWhileAPairWaitsHoldsIt(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		d := &dialect{listed: true, traits: sinks.Traits{Batch: 1, InFlight: 1, Rate: sinks.Rate{PerSecond: 0.01}}}
+		w.speak(d)
+		lock := topics.Promo{Kind: topics.PromoLock, From: topics.TimeOf(time.Now().Add(time.Minute))}
+		l := topics.Listing{Store: "s", SKU: "A", Origin: topics.OriginUpstream, Targets: []topics.Target{{
+			ProductID: "1", Status: topics.TargetActive, Tracked: true, Promos: []topics.Promo{lock},
+		}}}
+		w.produce(topics.Listings, l.Key(), l.Encode())
+		w.list("B", "2")
+		w.stock("B=0")
+		w.eventually("the first", func() error { return want(len(d.products()), 1) })
+		w.stock("A=5")
+		w.says("s", "A", "pending waiting")
+		w.pass(5 * time.Minute)
+		w.says("s", "A", "blocked promo_locked")
+		if got := d.products(); len(got) != 1 {
+			t.Errorf("got requests %q, want none of A", got)
+		}
+	})
+}

@@ -113,6 +113,7 @@ func (r *reconciler) basis(w *work) *topics.SyncStatus {
 // meanwhile is still due. What it refuses of some targets goes on to be known.
 func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, failed []failure, d *result) {
 	var before []topics.DeliveredTarget
+	r.brake.delivered(w.sku, s.Delivered, w.progress.offered())
 	if s.Delivered != nil {
 		before = s.Delivered.Targets
 	}
@@ -210,6 +211,7 @@ func (r *reconciler) conclude(ctx context.Context, w *work, s *topics.SyncStatus
 	f := r.facts(w.sku, row, now)
 	f.status = s
 	v := judge(f)
+	r.watch(w.sku, f, &v)
 	r.supersede(w, &v, nil)
 	w.decide(v, f.av, now)
 	r.keepFacts(w, f)

@@ -330,6 +330,8 @@ func (m ShopMetrics) Move() {
 	m.backlog.Set(4)
 	m.inFlight.Set(5)
 	m.stopped.Set(1)
+	m.braked.Set(6)
+	m.risky.Set(7)
 	m.httpSeconds.Observe(0.5)
 	m.delivered(time.Unix(10, 0), time.Unix(12, 0))
 	m.delivered(time.Unix(10, 0), time.Unix(9, 0)) // by a clock that is behind

@@ -37,6 +37,7 @@ func (r *reconciler) facts(sku string, row *row, now time.Time) *facts {
 	if w := r.works[sku]; w != nil {
 		f.reread, f.ledger = w.reread, w.progress.ledger
 	}
+	f.braking, f.fellAt = r.brake.on, r.brake.fell[sku].at
 	return f
 }
 
@@ -54,6 +55,7 @@ func (r *reconciler) settle(ctx context.Context, sku string, row *row, heard []i
 	now := time.Now()
 	f := r.facts(sku, row, now)
 	v := judge(f)
+	r.watch(sku, f, &v)
 	w := r.works[sku]
 	if w == nil {
 		if !v.due && v.wakeAt.IsZero() && !differs(f.status, &v, false) {
@@ -75,10 +77,37 @@ func (r *reconciler) settle(ctx context.Context, sku string, row *row, heard []i
 
 // inherit is settle for a pair of a store that is taken over.
 func (r *reconciler) inherit(ctx context.Context, sku string, row *row) {
+	r.brake.see(row.status)
 	r.settle(ctx, sku, row, nil)
 	if w := r.works[sku]; w != nil && w.verdict.due {
 		w.inherited = !r.sendAfter.IsZero()
 	}
+}
+
+// watch keeps count of what people must know of a store as a whole: pairs that fall to 0 together, pairs that wait
+// for a person, and pairs whose shop offers more than there is and can't be told.
+func (r *reconciler) watch(sku string, f *facts, v *verdict) {
+	r.brake.watch(sku, v)
+	set := func(list map[string]struct{}, in bool) {
+		if in {
+			list[sku] = struct{}{}
+		} else {
+			delete(list, sku)
+		}
+	}
+	set(r.braked, v.reason == topics.SyncBraked)
+	set(r.risky, f.oversells(v))
+	r.m.braked.Set(float64(len(r.braked)))
+	r.m.risky.Set(float64(len(r.risky)))
+}
+
+// oversells tells whether a target was last brought to more than it should show, and may not be brought lower now.
+func (f *facts) oversells(v *verdict) bool {
+	return slices.ContainsFunc(v.want.aims, func(a aim) bool {
+		shown, told := f.deliveredTo(&a.target)
+		held := !a.free() || v.reason == topics.SyncBraked
+		return v.want.offered && told && held && shown > a.qty
+	})
 }
 
 // causeID names the newest cause of an availability record.

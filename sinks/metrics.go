@@ -15,6 +15,8 @@ type metrics struct {
 	latency    *prometheus.HistogramVec
 	request    *prometheus.HistogramVec
 	stopped    *prometheus.GaugeVec
+	braked     *prometheus.GaugeVec
+	risky      *prometheus.GaugeVec
 	stores     prometheus.Gauge
 	records    *prometheus.CounterVec
 	statuses   prometheus.Counter
@@ -55,6 +57,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "stocksync_sinks_store_stopped",
 			Help: "1 while a store is sent nothing because its record, its credentials or the marketplace forbid it.",
 		}, byStore),
+		braked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "stocksync_sinks_braked",
+			Help: "Pairs whose fall to 0 waits for a person, because too many fell at once, by store.",
+		}, byStore),
+		risky: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "stocksync_sinks_oversell_risk",
+			Help: "Pairs whose shop offers more than there is and may not be brought lower now, by store.",
+		}, byStore),
 		stores: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "stocksync_sinks_stores",
 			Help: "Stores that this instance owns.",
@@ -74,7 +84,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped,
-			m.stores, m.records, m.statuses, m.lost)
+			m.braked, m.risky, m.stores, m.records, m.statuses, m.lost)
 	}
 	return m
 }
@@ -84,7 +94,7 @@ func (m *metrics) forget(store string) {
 	labels := prometheus.Labels{"store": store}
 	for _, v := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped} {
+	}{m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped, m.braked, m.risky} {
 		v.DeletePartialMatch(labels)
 	}
 }
@@ -94,6 +104,7 @@ type shopMetrics struct {
 	deliveries                  *prometheus.CounterVec
 	superseded                  prometheus.Counter
 	backlog, inFlight, stopped  prometheus.Gauge
+	braked, risky               prometheus.Gauge
 	latencySeconds, httpSeconds prometheus.Observer
 }
 
@@ -104,6 +115,8 @@ func (m *metrics) store(id string) *shopMetrics {
 		backlog:        m.backlog.WithLabelValues(id),
 		inFlight:       m.inFlight.WithLabelValues(id),
 		stopped:        m.stopped.WithLabelValues(id),
+		braked:         m.braked.WithLabelValues(id),
+		risky:          m.risky.WithLabelValues(id),
 		latencySeconds: m.latency.WithLabelValues(id),
 		httpSeconds:    m.request.WithLabelValues(id),
 	}

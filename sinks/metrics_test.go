@@ -24,6 +24,9 @@ func TestMetrics_AreNamedAndForgottenWithTheirStore(t *testing.T) {
 # HELP stocksync_sinks_backlog Pairs that are due and not in flight, by store.
 # TYPE stocksync_sinks_backlog gauge
 stocksync_sinks_backlog{store="s"} 4
+# HELP stocksync_sinks_braked Pairs whose fall to 0 waits for a person, because too many fell at once, by store.
+# TYPE stocksync_sinks_braked gauge
+stocksync_sinks_braked{store="s"} 6
 # HELP stocksync_sinks_deliveries_total Updates answered, by store and class of the answer.
 # TYPE stocksync_sinks_deliveries_total counter
 stocksync_sinks_deliveries_total{outcome="ok",store="s"} 2
@@ -35,6 +38,9 @@ stocksync_sinks_delivery_latency_seconds_count{store="s"} 2
 # HELP stocksync_sinks_in_flight Requests in flight, by store.
 # TYPE stocksync_sinks_in_flight gauge
 stocksync_sinks_in_flight{store="s"} 5
+# HELP stocksync_sinks_oversell_risk Pairs whose shop offers more than there is and may not be brought lower now, by store.
+# TYPE stocksync_sinks_oversell_risk gauge
+stocksync_sinks_oversell_risk{store="s"} 7
 # HELP stocksync_sinks_request_seconds Time of a request to a store, by store.
 # TYPE stocksync_sinks_request_seconds histogram
 stocksync_sinks_request_seconds_sum{store="s"} 0.5

@@ -132,6 +132,16 @@ func (p *policy) grace() topics.Duration {
 	return defaultGrace
 }
 
+// brakePercent is the share of pairs that may fall to 0 at once, in percent.
+func (p *policy) brakePercent() topics.Quantity {
+	for _, s := range []*topics.Store{p.store, p.all} {
+		if s != nil && s.BrakePercent != nil {
+			return *s.BrakePercent
+		}
+	}
+	return 30 * topics.One
+}
+
 // terms picks each rule from the pair's settings, then those of the SKU in all stores, then the store,
 // then store `*`, then the default.
 func (p *policy) terms(own, all *topics.ItemSettings) terms {

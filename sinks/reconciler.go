@@ -58,6 +58,10 @@ type reconciler struct {
 	rewriteAt   time.Time
 	dirty       dirt
 
+	brake  brake
+	braked map[string]struct{} // pairs that the brake holds
+	risky  map[string]struct{} // pairs whose shop offers too much and can't be told
+
 	inFlight   int // requests
 	results    chan result
 	requests   sync.WaitGroup
@@ -100,7 +104,8 @@ func newReconciler(t *tools, store string) *reconciler {
 		tools: t, store: store, inbox: newInbox(),
 		log: t.c.Log.With("store", store), m: t.metrics.store(store),
 		works: map[string]*work{}, ready: newQueue(), timed: newTimers(), written: map[string]*written{},
-		unwritten: map[string]struct{}{}, dirty: dirt{},
+		unwritten: map[string]struct{}{}, dirty: dirt{}, brake: brake{fell: map[string]fall{}},
+		braked: map[string]struct{}{}, risky: map[string]struct{}{},
 		results: make(chan result, mostInFlight),
 	}
 	return r
@@ -248,10 +253,12 @@ func (r *reconciler) rescan(ctx context.Context) error {
 	heard := r.dirty
 	r.dirty = dirt{}
 	n := 0
+	r.brake.positive = 0
 	err := scan(snapshot, []scanHead{r.head()}, func(_ int, sku string, row *row) error {
 		if n++; n%looksAtOnce == 0 && r.stopping(ctx) {
 			return errStopping
 		}
+		r.brake.see(row.status)
 		r.settle(ctx, sku, row, heard[sku])
 		return nil
 	})
@@ -282,6 +289,9 @@ func (r *reconciler) run(ctx context.Context) error {
 		}
 		now := time.Now()
 		if err := r.wakeUp(ctx, now); err != nil {
+			return err
+		}
+		if err := r.applyBrake(ctx, now); err != nil {
 			return err
 		}
 		r.publish(ctx, now)

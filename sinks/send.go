@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,12 +37,30 @@ func (r *reconciler) send(ctx context.Context, now time.Time) error {
 		if err != nil || !ok {
 			return err
 		}
-		r.launch(ctx, r.ready.take(max(1, r.shop.traits.Batch)), now)
+		if works := r.current(r.ready.take(max(1, r.shop.traits.Batch)), now); len(works) > 0 {
+			r.launch(ctx, works, now)
+		} else {
+			r.limiter.Done()
+		}
 	}
 	if r.limiter != nil {
 		r.limiter.Crowded(r.ready.len() > 0)
 	}
 	return nil
+}
+
+// current returns those works whose verdict still holds. The others, on which a campaign has begun or ended or the
+// like while they waited, are looked at again.
+func (r *reconciler) current(works []*work, now time.Time) []*work {
+	return slices.DeleteFunc(works, func(w *work) bool {
+		at := w.verdict.wakeAt
+		if at.IsZero() || at.Time().After(now) {
+			return false
+		}
+		w.place = placeNone
+		r.dirty.mark(w.sku)
+		return true
+	})
 }
 
 // leave takes leave for the request that is next. Where the turn of whoever has waited longest finds none, as

@@ -18,7 +18,10 @@ type facts struct {
 	list   *topics.Listing      // nil: none
 	status *topics.SyncStatus   // as last written; nil: never
 	ledger *ledger              // after requests of a delivery that is under way; nil: the status has it
-	reread bool                 // the shop showed another number than the one written, in its very answer
+	// braking: too many pairs of the store fall to 0 at once. fellAt is when this one began to, if that is known.
+	braking bool
+	fellAt  topics.Time
+	reread  bool // the shop showed another number than the one written, in its very answer
 }
 
 // shopFacts is what decides about all pairs of a store.
@@ -70,6 +73,8 @@ type verdict struct {
 	failures  []failure // of the pair's targets that still stand
 	held      []string  // targets that nothing is sent to
 	shortfall topics.Quantity
+	falls     bool // from above 0 to 0, other than by orders
+	fellAt    topics.Time
 	due       bool // an update must be sent
 	cause     topics.SyncCause
 	want      want
@@ -87,18 +92,31 @@ func judge(f *facts) verdict {
 	v.want.aims = f.aims(&v.want, !whole)
 	f.findTargets(&found, &v)
 	if !whole {
-		v.failures = f.standing(&v.want)
-		v.cause = f.dueFor(&v)
-		v.due = v.cause != ""
-		if v.due {
-			f.findSending(&found, &v)
-		} else if len(found) == 0 {
-			f.findSynced(&found, &v.want)
-		}
+		f.decide(&found, &v)
 	}
 	v.wakeAt = sooner(v.wakeAt, v.want.wakeAt)
 	v.conclude(found)
 	return v
+}
+
+// decide finds whether a pair that nothing hinders as a whole is due, and what to say of it.
+func (f *facts) decide(l *findings, v *verdict) {
+	v.failures = f.standing(&v.want)
+	v.cause = f.dueFor(v)
+	if v.cause != "" {
+		before := len(*l)
+		if f.findBraked(l, v); len(*l) > before {
+			v.cause = ""
+			return
+		}
+	}
+	v.due = v.cause != ""
+	switch {
+	case v.due:
+		f.findSending(l, v)
+	case len(*l) == 0:
+		f.findSynced(l, &v.want)
+	}
 }
 
 // conclude makes reason, evidence and the other reasons of what was found.
