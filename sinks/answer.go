@@ -28,6 +28,9 @@ func (r *reconciler) answered(ctx context.Context, w *work, d *result, index int
 			w.progress.finish(&d.aims[i], d.began)
 		} else {
 			failed = append(failed, r.failureOf(w, d, i, o))
+			if o.Class == ClassNotFound && r.shop.listed {
+				r.ask(w.sku, d.began.UnixMilli(), d.ended)
+			}
 			l.unwritten(&d.aims[i], last.Read, o.Class, r.shop.traits.Number)
 			if worst.Class == ClassOK || o.Class.handling() > worst.Class.handling() {
 				worst = o

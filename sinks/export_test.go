@@ -3,6 +3,7 @@ package sinks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -47,19 +48,21 @@ type Facts struct {
 	Broken       error
 	Blind        bool
 	Traits       Traits
+	Near         []string
+	PassAt       topics.Time
 }
 
 func (f Facts) facts() *facts {
 	shop := &shopFacts{
 		policy: newPolicy("s", f.Store, f.All), err: f.Unopened, listed: f.Listed, outage: f.Outage,
-		recoveredAt: f.RecoveredAt, traits: f.Traits,
+		recoveredAt: f.RecoveredAt, traits: f.Traits, passAt: f.PassAt,
 	}
 	if f.Trouble.Class != 0 {
 		shop.trouble = &trouble{outcome: f.Trouble, since: f.Now}
 	}
 	return &facts{
 		now: f.Now, shop: shop, av: f.Availability, own: f.Own, all: f.AllSet, list: f.Listing, status: f.Status,
-		broken: f.Broken, blind: f.Blind,
+		broken: f.Broken, blind: f.Blind, near: f.Near,
 	}
 }
 
@@ -76,6 +79,7 @@ type Verdict struct {
 	Shortfall topics.Quantity
 	Sends     []Update       // when it is due
 	Kept      map[string]any // evidence of the status written for it
+	Auto      string         // how the pair is switched off or on by itself
 }
 
 // Judge decides about Facts.
@@ -89,6 +93,11 @@ func Judge(f Facts) Verdict {
 		Reason: v.reason, Also: v.also, Evidence: v.evidence, State: stateOf(&v, false), Cause: v.cause,
 		Qty: v.want.qty, NotBefore: v.notBefore, WakeAt: v.wakeAt, Shortfall: v.shortfall,
 		Kept: evidenceIn(&v),
+	}
+	if v.auto.disabled {
+		out.Auto = fmt.Sprintf("off at %s of %d", v.auto.at, v.auto.revision)
+	} else if v.auto.enabledBy != "" {
+		out.Auto = "on by " + v.auto.enabledBy
 	}
 	if v.due {
 		for _, a := range w.todo() {
@@ -233,6 +242,33 @@ func (l Lease) Valid(now time.Time) bool { return l.valid(now) }
 // Hide takes the secrets out of a text.
 func (c Credentials) Hide(text string) string { return c.hide(text) }
 
+// NormalForm is what near misses have in common.
+var NormalForm = normalForm
+
+// Near is the index of near misses of a store.
+type Near struct{ n nearMisses }
+
+// NewNear returns an empty index.
+func NewNear() *Near { return &Near{newNearMisses()} }
+
+// Note says whether a SKU has stock, and whether the store lists it; it returns whom that is news about.
+func (n *Near) Note(sku string, stocked, listed bool) []string {
+	r := &row{}
+	if stocked {
+		r.av = &topics.Availability{}
+	}
+	if listed {
+		r.list = &topics.Listing{Targets: make([]topics.Target, 1)}
+	}
+	return n.n.note(sku, r)
+}
+
+// Of returns the near misses of a SKU.
+func (n *Near) Of(sku string, stocked bool) []string { return n.n.of(sku, stocked) }
+
+// Groups returns how many normal forms are kept.
+func (n *Near) Groups() int { return len(n.n.groups) }
+
 // DialWith makes the client of stores dial through a function; the guard of addresses is out of the way.
 func (s *Sinks) DialWith(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
 	s.http.transport().DialContext = dial
@@ -332,6 +368,8 @@ func (m ShopMetrics) Move() {
 	m.stopped.Set(1)
 	m.braked.Set(6)
 	m.risky.Set(7)
+	m.passes.WithLabelValues("complete").Inc()
+	m.passedAt.Set(8)
 	m.httpSeconds.Observe(0.5)
 	m.delivered(time.Unix(10, 0), time.Unix(12, 0))
 	m.delivered(time.Unix(10, 0), time.Unix(9, 0)) // by a clock that is behind

@@ -1,12 +1,16 @@
 package sinks_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	"stocksync/sinks"
 	"stocksync/testenv"
+	"stocksync/topics"
 )
 
 // TestSend_ADaysBudgetSurvivesARestart ensures that a restart brings no requests back, that the last of them are
@@ -57,4 +61,106 @@ func (w *world) midnight(zone string) time.Time {
 	}
 	y, m, d := time.Now().In(location).Date()
 	return time.Date(y, m, d+1, 0, 0, 0, 0, location)
+}
+
+// pager is an adapter for tests that speaks HTTP: a catalogue of many pages, and one request for each update.
+type pager struct {
+	traits sinks.Traits
+	pages  int
+}
+
+func (p *pager) Marketplace() string { return "test" }
+func (p *pager) Listed() bool        { return true }
+
+func (p *pager) Open(a sinks.Account) (sinks.Session, error) { return &pagerSession{p, a}, nil }
+
+type pagerSession struct {
+	*pager
+	account sinks.Account
+}
+
+func (s *pagerSession) Traits() sinks.Traits       { return s.traits }
+func (s *pagerSession) Group(*sinks.Update) string { return "" }
+
+func (s *pagerSession) get(ctx context.Context, path string) error {
+	_, err := s.account.HTTP.Do(ctx, sinks.Request{Method: http.MethodGet, URL: "http://localhost:81" + path})
+	return err
+}
+
+func (s *pagerSession) Push(ctx context.Context, updates []sinks.Update) sinks.Reply {
+	if err := s.get(ctx, "/push"); err != nil {
+		return sinks.Reply{Whole: sinks.ClassifyError(err)}
+	}
+	return ok(updates, nil)
+}
+
+func (s *pagerSession) Catalogue(ctx context.Context, found func(topics.Listing) error) error {
+	for page := range s.pages {
+		if err := s.get(ctx, "/page"); err != nil {
+			return err
+		}
+		sku := fmt.Sprintf("A%03d", page)
+		err := found(topics.Listing{SKU: sku, Targets: []topics.Target{{ProductID: sku, Status: topics.TargetActive, Tracked: true}}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestGate_NoRequestOfAStoreIsBeyondItsLimits ensures that the pages of a catalogue keep the rate and the requests in
+// flight together with the updates, and that the updates have most of both.
+func TestGate_NoRequestOfAStoreIsBeyondItsLimits(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		listener, err := w.c.Network.Listen("tcp", "localhost:81")
+		if err != nil {
+			w.Fatal(err)
+		}
+		var mu sync.Mutex
+		var at []time.Time
+		counts := map[string]int{}
+		flying, most := 0, 0
+		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			at = append(at, time.Now())
+			counts[r.URL.Path]++
+			flying++
+			most = max(most, flying)
+			mu.Unlock()
+			w.pass(150 * time.Millisecond)
+			mu.Lock()
+			flying--
+			mu.Unlock()
+		})}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(listener) }()
+		w.closed = append(w.closed, func() { _ = server.Close(); <-served })
+
+		p := &pager{pages: 100, traits: sinks.Traits{Batch: 1, InFlight: 2, Rate: sinks.Rate{PerSecond: 10}}}
+		w.stock(hundreds("A", 100, 5))
+		for n := range 100 {
+			w.list(fmt.Sprintf("A%03d", n), "p")
+		}
+		w.reads(p)
+		w.becomes("s", "synced in_sync", 100)
+		mu.Lock()
+		if counts["/page"] > 45 {
+			t.Errorf("got %d pages before the last of 100 updates, want one request in four", counts["/page"])
+		}
+		mu.Unlock()
+		w.pass(20 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if counts["/page"] != 100 || counts["/push"] != 100 {
+			t.Errorf("got requests %v, want 100 each", counts)
+		}
+		for i := range len(at) - 10 {
+			if span := at[i+10].Sub(at[i]); span < time.Second {
+				t.Fatalf("11 requests within %s, want 10 a second", span)
+			}
+		}
+		if most > 2 {
+			t.Errorf("got %d requests in flight, want 2 at most", most)
+		}
+	})
 }

@@ -14,9 +14,15 @@ func (r *reconciler) look(ctx context.Context, sku string, heard []int64) error 
 	if err != nil {
 		return err
 	}
-	if _, ours := r.written[sku]; ours || row.exists(r.store, r.shop.listed) {
+	r.noteNear(sku, row)
+	near := r.shop.listed && row.av != nil && len(r.near.of(sku, true)) > 0
+	if _, ours := r.written[sku]; ours || near || row.exists(r.store, r.shop.listed) {
 		r.settle(ctx, sku, row, heard)
-	} else if w := r.works[sku]; w != nil && w.place != placeFlying {
+		return nil
+	}
+	now := time.Now()
+	r.askForNews(sku, r.facts(sku, row, now), now)
+	if w := r.works[sku]; w != nil && w.place != placeFlying {
 		r.lift(w) // it was a pair, and nothing was ever said or done about it
 		w.publishAt = time.Time{}
 		delete(r.works, sku)
@@ -24,12 +30,22 @@ func (r *reconciler) look(ctx context.Context, sku string, heard []int64) error 
 	return nil
 }
 
+// noteNear brings the near misses up to what is known of a SKU, and looks at the others that this is about.
+func (r *reconciler) noteNear(sku string, row *row) {
+	if !r.shop.listed {
+		return
+	}
+	for _, other := range r.near.note(sku, row) {
+		r.dirty.mark(other)
+	}
+}
+
 // facts puts together what decides about a pair. The status is the one written last, which the tables
 // may not hold yet.
 func (r *reconciler) facts(sku string, row *row, now time.Time) *facts {
 	f := &facts{
 		now: topics.TimeOf(now), shop: &r.shop, av: row.av, own: row.own, all: row.all, list: row.list,
-		status: row.status, broken: row.broken, blind: row.blind,
+		status: row.status, broken: row.broken, blind: row.blind, near: r.near.of(sku, row.av != nil),
 	}
 	if ours, ok := r.written[sku]; ok {
 		f.status = ours.status
@@ -53,7 +69,9 @@ func (r *reconciler) keepFacts(w *work, f *facts) {
 // settle judges a pair and puts its work where it belongs.
 func (r *reconciler) settle(ctx context.Context, sku string, row *row, heard []int64) {
 	now := time.Now()
+	r.noteNear(sku, row)
 	f := r.facts(sku, row, now)
+	r.askForNews(sku, f, now)
 	v := judge(f)
 	r.watch(sku, f, &v)
 	w := r.works[sku]
@@ -199,7 +217,7 @@ func (r *reconciler) forget(w *work) {
 // differs tells whether a status says something else than a verdict.
 func differs(s *topics.SyncStatus, v *verdict, flying bool) bool {
 	return s == nil || s.State != stateOf(v, flying) || s.Reason != v.reason || !slices.Equal(s.Also, v.also) ||
-		!slices.Equal(heldIn(s), v.held)
+		!slices.Equal(heldIn(s), v.held) || s.AutoDisabled != v.auto.disabled || s.AutoEnabledBy != v.auto.enabledBy
 }
 
 // stateOf is the state that follows from a verdict's reason.

@@ -17,6 +17,8 @@ type metrics struct {
 	stopped    *prometheus.GaugeVec
 	braked     *prometheus.GaugeVec
 	risky      *prometheus.GaugeVec
+	passes     *prometheus.CounterVec
+	passedAt   *prometheus.GaugeVec
 	stores     prometheus.Gauge
 	records    *prometheus.CounterVec
 	statuses   prometheus.Counter
@@ -65,6 +67,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "stocksync_sinks_oversell_risk",
 			Help: "Pairs whose shop offers more than there is and may not be brought lower now, by store.",
 		}, byStore),
+		passes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stocksync_sinks_catalogue_passes_total",
+			Help: "Passes over a shop's catalogue, by store and what came of them: complete, failed, refused (lost too much).",
+		}, []string{"store", "outcome"}),
+		passedAt: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "stocksync_sinks_catalogue_read_timestamp_seconds",
+			Help: "When the last complete pass over a shop's catalogue began, by store.",
+		}, byStore),
 		stores: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "stocksync_sinks_stores",
 			Help: "Stores that this instance owns.",
@@ -84,7 +94,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped,
-			m.braked, m.risky, m.stores, m.records, m.statuses, m.lost)
+			m.braked, m.risky, m.passes, m.passedAt, m.stores, m.records, m.statuses, m.lost)
 	}
 	return m
 }
@@ -94,7 +104,7 @@ func (m *metrics) forget(store string) {
 	labels := prometheus.Labels{"store": store}
 	for _, v := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped, m.braked, m.risky} {
+	}{m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped, m.braked, m.risky, m.passes, m.passedAt} {
 		v.DeletePartialMatch(labels)
 	}
 }
@@ -105,6 +115,8 @@ type shopMetrics struct {
 	superseded                  prometheus.Counter
 	backlog, inFlight, stopped  prometheus.Gauge
 	braked, risky               prometheus.Gauge
+	passes                      *prometheus.CounterVec
+	passedAt                    prometheus.Gauge
 	latencySeconds, httpSeconds prometheus.Observer
 }
 
@@ -117,6 +129,8 @@ func (m *metrics) store(id string) *shopMetrics {
 		stopped:        m.stopped.WithLabelValues(id),
 		braked:         m.braked.WithLabelValues(id),
 		risky:          m.risky.WithLabelValues(id),
+		passes:         m.passes.MustCurryWith(prometheus.Labels{"store": id}),
+		passedAt:       m.passedAt.WithLabelValues(id),
 		latencySeconds: m.latency.WithLabelValues(id),
 		httpSeconds:    m.request.WithLabelValues(id),
 	}

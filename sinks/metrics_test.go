@@ -27,6 +27,12 @@ stocksync_sinks_backlog{store="s"} 4
 # HELP stocksync_sinks_braked Pairs whose fall to 0 waits for a person, because too many fell at once, by store.
 # TYPE stocksync_sinks_braked gauge
 stocksync_sinks_braked{store="s"} 6
+# HELP stocksync_sinks_catalogue_passes_total Passes over a shop's catalogue, by store and what came of them: complete, failed, refused (lost too much).
+# TYPE stocksync_sinks_catalogue_passes_total counter
+stocksync_sinks_catalogue_passes_total{outcome="complete",store="s"} 1
+# HELP stocksync_sinks_catalogue_read_timestamp_seconds When the last complete pass over a shop's catalogue began, by store.
+# TYPE stocksync_sinks_catalogue_read_timestamp_seconds gauge
+stocksync_sinks_catalogue_read_timestamp_seconds{store="s"} 8
 # HELP stocksync_sinks_deliveries_total Updates answered, by store and class of the answer.
 # TYPE stocksync_sinks_deliveries_total counter
 stocksync_sinks_deliveries_total{outcome="ok",store="s"} 2

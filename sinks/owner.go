@@ -26,9 +26,7 @@ type owner struct {
 	log   *slog.Logger
 	end   func(error) // ends Run
 	marks marks
-	// caughtUp waits until the tables hold what was committed before the call.
-	caughtUp func(ctx context.Context) error
-	tasks    sync.WaitGroup
+	tasks sync.WaitGroup
 
 	// releasing holds a token while partitions are let go: whoever does waits for another who does, so that a
 	// rebalance while the instance ends does not hand stores on before their last request is answered. It is

@@ -132,6 +132,16 @@ func (p *policy) grace() topics.Duration {
 	return defaultGrace
 }
 
+// autoDisable tells whether pairs that the store does not list are switched off by themselves.
+func (p *policy) autoDisable(t *Traits) bool {
+	for _, s := range []*topics.Store{p.store, p.all} {
+		if s != nil && s.AutoDisableUnmatched != nil {
+			return *s.AutoDisableUnmatched
+		}
+	}
+	return t.AutoDisable
+}
+
 // brakePercent is the share of pairs that may fall to 0 at once, in percent.
 func (p *policy) brakePercent() topics.Quantity {
 	for _, s := range []*topics.Store{p.store, p.all} {

@@ -66,9 +66,8 @@ func (f *facts) findPair(l *findings, v *verdict) {
 		l.add(topics.SyncItemDisabled, d.evidence())
 		v.wakeAt = sooner(v.wakeAt, d.until)
 	}
-	if f.shop.listed && (f.list == nil || len(f.list.Targets) == 0) {
-		l.add(topics.SyncMappingPending, nil)
-	}
+	f.findAutoDisabled(l, v)
+	f.findMapping(l, v)
 	if !v.want.known && !f.blind {
 		l.add(topics.SyncNoTransactionYet, nil)
 	}

@@ -26,6 +26,8 @@ type tools struct {
 	adapters map[string]Adapter
 	// storePartitions is the partition count of `stores`.
 	storePartitions int32
+	// caughtUp waits until the tables hold what was committed before the call.
+	caughtUp func(ctx context.Context) error
 }
 
 // reconciler brings one store to what is wanted. It is level-triggered: it compares what the tables say
@@ -57,6 +59,14 @@ type reconciler struct {
 	unwritten   map[string]struct{} // statuses that Kafka did not take
 	rewriteAt   time.Time
 	dirty       dirt
+
+	catalogue   catalogue
+	passes      chan passed
+	near        nearMisses
+	nearAt      time.Time // no walk for near misses before
+	nearRunning bool
+	nears       chan nears
+	shopSerial  int // grows when the record leads to another shop
 
 	brake  brake
 	braked map[string]struct{} // pairs that the brake holds
@@ -106,7 +116,8 @@ func newReconciler(t *tools, store string) *reconciler {
 		works: map[string]*work{}, ready: newQueue(), timed: newTimers(), written: map[string]*written{},
 		unwritten: map[string]struct{}{}, dirty: dirt{}, brake: brake{fell: map[string]fall{}},
 		braked: map[string]struct{}{}, risky: map[string]struct{}{},
-		results: make(chan result, mostInFlight),
+		results: make(chan result, mostInFlight), passes: make(chan passed, 1), nears: make(chan nears, 1),
+		near: newNearMisses(),
 	}
 	return r
 }
@@ -132,7 +143,7 @@ func (r *reconciler) load() error {
 func (r *reconciler) open() error {
 	was, before := r.shop, r.session
 	r.session = nil
-	r.shop = shopFacts{policy: r.policy, recoveredAt: was.recoveredAt}
+	r.shop = shopFacts{policy: r.policy, recoveredAt: was.recoveredAt, passAt: was.passAt}
 	r.token, r.recheckAt = tokenState{}, time.Time{}
 	entrance := newGate(r.c.RequestTimeout)
 	if r.policy.store != nil {
@@ -145,6 +156,7 @@ func (r *reconciler) open() error {
 		r.shop.traits, r.shop.outage, r.shop.pausedUntil = was.traits, was.outage, was.pausedUntil
 	default:
 		r.shop.traits = r.session.Traits()
+		r.resetCatalogue()
 		if err := r.newLimits(); err != nil {
 			return err
 		}
@@ -279,12 +291,15 @@ func (r *reconciler) stopping(ctx context.Context) bool {
 // cut off. It returns when no goroutine of its own is left.
 func (r *reconciler) run(ctx context.Context) error {
 	defer r.requests.Wait()
+	background, cancel := context.WithCancel(ctx) // of what is only read: it ends when the store is let go
+	defer cancel()
 	for ctx.Err() == nil {
 		mail := r.inbox.take()
 		if err := r.read(ctx, &mail); err != nil {
 			return err
 		}
 		if mail.release || mail.remove {
+			cancel()
 			return r.finish(ctx, mail.remove)
 		}
 		now := time.Now()
@@ -298,6 +313,8 @@ func (r *reconciler) run(ctx context.Context) error {
 		if err := r.send(ctx, now); err != nil {
 			return err
 		}
+		r.readCatalogue(background, now)
+		r.lookForNear(now)
 		r.m.backlog.Set(float64(r.ready.len()))
 		if err := r.wait(ctx, now); err != nil {
 			return err
@@ -410,6 +427,10 @@ func (r *reconciler) wait(ctx context.Context, now time.Time) error {
 	case <-timer.C:
 	case done := <-r.results:
 		return r.handle(ctx, done)
+	case done := <-r.passes:
+		r.handlePass(done)
+	case found := <-r.nears:
+		return r.handleNear(found)
 	}
 	return nil
 }
@@ -427,6 +448,16 @@ func (r *reconciler) nextTime(now time.Time) time.Time {
 		consider(r.unpublished[0].at)
 	}
 	consider(r.recheckAt)
+	if len(r.near.fresh) > 0 && !r.nearRunning {
+		consider(later(now, r.nearAt))
+	}
+	if at := r.catalogueAt(); !at.IsZero() && !r.catalogue.running && !r.blocked() {
+		if !r.lease.valid(now) {
+			consider(now.Add(leaseEvery))
+		} else {
+			consider(later(at, later(r.sendAfter, r.pausedTill)))
+		}
+	}
 	if len(r.unwritten) > 0 {
 		consider(r.rewriteAt)
 	}

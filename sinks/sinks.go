@@ -38,6 +38,8 @@ type Config struct {
 	RetryMost      time.Duration // 0 = 30 s
 	StatusDelay    time.Duration // how long a passing state stands before its status is written; 0 = 1 s
 
+	CatalogInterval time.Duration // between two passes over a shop's catalogue; 0 = 6 h
+
 	Log      *slog.Logger
 	Registry prometheus.Registerer // nil: metrics are kept and not shown
 
@@ -64,6 +66,7 @@ func New(c Config) (*Sinks, error) {
 	setDefault(&c.RetryFirst, time.Second)
 	setDefault(&c.RetryMost, 30*time.Second)
 	setDefault(&c.StatusDelay, time.Second)
+	setDefault(&c.CatalogInterval, 6*time.Hour)
 	c.retry = backoff{first: c.RetryFirst, most: c.RetryMost}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

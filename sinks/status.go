@@ -102,6 +102,8 @@ func (r *reconciler) compose(w *work, basis *topics.SyncStatus, now time.Time) *
 		s.Wanted = wantedNow(w, s.Wanted)
 	}
 	s.Shortfall = v.shortfall
+	s.AutoDisabled, s.AutoDisabledAt = v.auto.disabled, v.auto.at
+	s.AutoDisabledRevision, s.AutoEnabledBy = v.auto.revision, v.auto.enabledBy
 	if len(v.failures) == 0 {
 		s.NextAttemptAt = 0 // no attempt is planned: what stands in the way now is something else
 	}

@@ -17,6 +17,7 @@ type facts struct {
 	blind  bool                 // it is that of availability, or one of these
 	list   *topics.Listing      // nil: none
 	status *topics.SyncStatus   // as last written; nil: never
+	near   []string             // what differs by case or spaces only: listings of a SKU, or SKUs of a listing
 	ledger *ledger              // after requests of a delivery that is under way; nil: the status has it
 	// braking: too many pairs of the store fall to 0 at once. fellAt is when this one began to, if that is known.
 	braking bool
@@ -30,7 +31,8 @@ type shopFacts struct {
 	err     error // the store can't be opened: no adapter, bad options, no credentials
 	listed  bool  // pairs exist by listing
 	traits  Traits
-	trouble *trouble // the marketplace refuses the store as such; nil: it does not
+	passAt  topics.Time // the last complete pass over the catalogue began; zero: there was none yet
+	trouble *trouble    // the marketplace refuses the store as such; nil: it does not
 	// outage is the class of answers that whole requests get again and again; zero: they go through.
 	outage      Class
 	pausedUntil topics.Time
@@ -73,6 +75,7 @@ type verdict struct {
 	failures  []failure // of the pair's targets that still stand
 	held      []string  // targets that nothing is sent to
 	shortfall topics.Quantity
+	auto      autoState
 	falls     bool // from above 0 to 0, other than by orders
 	fellAt    topics.Time
 	due       bool // an update must be sent

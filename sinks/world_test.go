@@ -476,6 +476,10 @@ func (w *world) stock(text string, change ...func(a *topics.Availability)) {
 		w.mu.Lock()
 		w.revision = max(w.revision+1, time.Now().UnixMilli())
 		a.Revision, a.ProcessedAt = w.revision, topics.TimeOf(time.Now())
+		a.FirstSeenAt = a.ProcessedAt
+		if before := w.latest[a.SKU]; before != nil {
+			a.FirstSeenAt = before.FirstSeenAt
+		}
 		a.Causes = []topics.Cause{{Topic: "stock.mutations", ID: fmt.Sprintf("line-%d", a.Revision)}}
 		for _, f := range change {
 			f(a)

@@ -18,7 +18,7 @@ const headerGeneration = "generation"
 // statuses of a store with a large catalogue, and some tens of megabytes.
 const unsentMost = 50_000
 
-// writer produces statuses and log records. It is safe for concurrent use.
+// writer produces statuses, log records and listings. It is safe for concurrent use.
 type writer struct {
 	client  *kgo.Client
 	prefix  topics.Prefix
@@ -39,6 +39,13 @@ func (w *writer) status(ctx context.Context, s *topics.SyncStatus, done func(off
 // remove writes the tombstone of a status and calls done once it is acknowledged.
 func (w *writer) remove(ctx context.Context, store, sku string, generation int64, done func(error)) {
 	w.put(ctx, topics.PairKey(store, sku), nil, generation, func(_ int64, err error) { done(err) })
+}
+
+// listing writes a listing of the catalogue and calls done once it is acknowledged.
+func (w *writer) listing(ctx context.Context, l *topics.Listing, done func(error)) {
+	w.produce(ctx, &kgo.Record{
+		Topic: w.prefix.Name(topics.Listings), Key: l.Key(), Value: l.Encode(),
+	}, func(_ int64, err error) { done(err) })
 }
 
 func (w *writer) put(ctx context.Context, key, value []byte, generation int64, done func(int64, error)) {
