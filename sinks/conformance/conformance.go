@@ -34,6 +34,9 @@ type Subject struct {
 	Never map[sinks.Class]string
 	// Cannot are the faults that the dialect does not show, and why.
 	Cannot map[twin.Kind]string
+	// SignsIn says that the token is got by signing in with credentials that last, and is not kept: a session
+	// that is opened anew signs in again.
+	SignsIn bool
 }
 
 // Answer is how a marketplace says a class.

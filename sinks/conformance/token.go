@@ -83,12 +83,13 @@ func (b *bench) expire() []sinks.Update {
 
 func expired(t *testing.T, b *bench) {
 	rest := b.expire()
+	before := b.calls(twin.OpRefresh)
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() { b.wantRefresh(sinks.ClassOK) })
 	}
 	all.Wait()
-	if n := b.calls(twin.OpRefresh); n != 1 {
+	if n := b.calls(twin.OpRefresh) - before; n != 1 {
 		t.Errorf("got %d refreshes, want 1 for all that asked at a time", n)
 	}
 	b.wantAll(rest)
@@ -96,6 +97,9 @@ func expired(t *testing.T, b *bench) {
 
 // restarted ensures that a pair which was given once is kept: what it replaced is of no use any more.
 func restarted(t *testing.T, b *bench) {
+	if b.subject.SignsIn {
+		t.Skip("who starts again signs in again")
+	}
 	rest := b.expire()
 	b.wantRefresh(sinks.ClassOK)
 	b.open()

@@ -15,6 +15,7 @@
 package twin
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ const (
 
 // Dialect is what makes a twin the twin of one marketplace. Its methods are called from several goroutines.
 type Dialect interface {
-	// Operation says what a request asks for, from its method and path.
+	// Operation says what a request asks for, from its method, path and body, which it may read.
 	Operation(*http.Request) Op
 	// Serve answers a request. It sets quantities through the exchange alone.
 	Serve(*Exchange) Answer
@@ -190,6 +191,7 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
+	r.Body = io.NopCloser(bytes.NewReader(body)) // for dialects whose one path leads to everything
 	x := &Exchange{
 		Op: t.cfg.Dialect.Operation(r), Request: r, Body: body, Query: r.URL.Query(), At: t.cfg.Now(), twin: t, w: w,
 	}
