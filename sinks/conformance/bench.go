@@ -50,7 +50,11 @@ func newBench(t *testing.T, s Subject) *bench {
 // open opens the store anew, as a process does that was started again.
 func (b *bench) open() {
 	b.t.Helper()
-	session, err := b.subject.Adapter.Open(b.account)
+	adapter := b.subject.Adapter
+	if b.subject.Restart != nil {
+		adapter = b.subject.Restart()
+	}
+	session, err := adapter.Open(b.account)
 	if err != nil {
 		b.t.Fatalf("open: %v", err)
 	}

@@ -26,6 +26,8 @@ import (
 // Subject is an adapter, and what its marketplace is like.
 type Subject struct {
 	Adapter sinks.Adapter
+	// Restart returns the adapter of a process that was started anew; nil when Adapter remembers nothing.
+	Restart func() sinks.Adapter
 	// Start returns a new shop, which ends with the test. It sells what Updates and Others return.
 	Start func(*testing.T) Shop
 	// Answers are the marketplace's own words for each class: at least one of every class that it has.

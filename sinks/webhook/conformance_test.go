@@ -64,7 +64,9 @@ func (s *sandbox) Updates(n int) []sinks.Update {
 
 func (s *sandbox) Others() []sinks.Update { return nil }
 
-func (s *sandbox) Unknown() sinks.Update { return sinks.Update{SKU: "GONE", Qty: topics.One, Revision: 1} }
+func (s *sandbox) Unknown() sinks.Update {
+	return sinks.Update{SKU: "GONE", Qty: topics.One, Revision: 1}
+}
 
 func (s *sandbox) Shown(u *sinks.Update) (topics.Quantity, bool) {
 	qty, _, ok := s.Quantity("shop-1", u.SKU)
