@@ -1,0 +1,58 @@
+package dialect
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"stocksync/sinks"
+)
+
+const (
+	// tries is how often a request of a pass is sent at most: a pass of a thousand pages must not fail for one.
+	tries = 5
+	// firstPause is before the second try; it doubles with each. Together they take 15 s.
+	firstPause = time.Second
+)
+
+// Patiently sends a request of a pass over a catalogue until it succeeds, fails for good, or was tried often
+// enough. After ClassToken it refreshes once. What the store's rate limit asks for is waited for elsewhere; the
+// pauses here are for what the marketplace fails at for a moment.
+func Patiently(ctx context.Context, refresh func(context.Context) sinks.Outcome, send func() sinks.Outcome) error {
+	pause, refreshed := firstPause, false
+	for n := 1; ; n++ {
+		o := send()
+		switch o.Class {
+		case sinks.ClassOK:
+			return nil
+		case sinks.ClassToken:
+			if refreshed {
+				return failure(o)
+			}
+			refreshed = true
+			if o = refresh(ctx); o.Class != sinks.ClassOK {
+				return failure(o)
+			}
+			continue
+		case sinks.ClassTransient, sinks.ClassThrottle:
+		default:
+			return failure(o)
+		}
+		if n == tries || ctx.Err() != nil {
+			return failure(o)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return failure(o)
+		}
+		pause *= 2
+	}
+}
+
+// failure is an outcome as an error.
+func failure(o sinks.Outcome) error {
+	return fmt.Errorf("%s: %s: %s", o.Class, o.Code, o.Message)
+}
