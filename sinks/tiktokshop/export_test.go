@@ -1,0 +1,7 @@
+package tiktokshop
+
+// Doors for the tests.
+var (
+	Sign     = sign
+	Meanings = meanings
+)
