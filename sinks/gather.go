@@ -1,6 +1,8 @@
 package sinks
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -73,4 +75,24 @@ func cut(text string) string {
 		text = string([]rune(text)[:textMost])
 	}
 	return text
+}
+
+// ErrMoved reports a catalogue that changed while it was read: what moved from one page to another may not have
+// been seen, and would look deleted.
+var ErrMoved = errors.New("the catalogue changed during the pass")
+
+// Pages goes through the pages of a list. page reads one that begins after the entries seen so far, and returns how
+// many are on it and how many the list has; an error of it ends the pass. ErrMoved says that the list changed.
+func Pages(page func(seen int) (entries, total int, err error)) error {
+	for seen, before := 0, -1; before < 0 || seen < before; {
+		entries, total, err := page(seen)
+		switch {
+		case err != nil:
+			return err
+		case before >= 0 && total != before, entries == 0 && seen < total:
+			return fmt.Errorf("page from %d: %w", seen, ErrMoved)
+		}
+		seen, before = seen+entries, total
+	}
+	return nil
 }

@@ -79,3 +79,36 @@ func TestGather_KeepsOnlyWhatARecordCanHold(t *testing.T) {
 		t.Errorf("got title %q and address %q, want it cut, and none", x.Title, x.URL)
 	}
 }
+
+func TestPages_SeesEverythingOrSaysThatItMayNotHave(t *testing.T) {
+	type page struct{ entries, total int }
+	for name, tc := range map[string]struct {
+		pages []page
+		want  error
+	}{
+		"none":                  {[]page{{0, 0}}, nil},
+		"one":                   {[]page{{3, 3}}, nil},
+		"three":                 {[]page{{2, 5}, {2, 5}, {1, 5}}, nil},
+		"one went":              {[]page{{2, 5}, {2, 4}}, sinks.ErrMoved},
+		"one came":              {[]page{{2, 5}, {2, 6}}, sinks.ErrMoved},
+		"an empty page between": {[]page{{2, 5}, {0, 5}}, sinks.ErrMoved},
+		"more than were told":   {[]page{{7, 5}}, nil},
+	} {
+		seen, n := 0, 0
+		err := sinks.Pages(func(from int) (int, int, error) {
+			if from != seen || n == len(tc.pages) {
+				t.Fatalf("%s: asked for page %d from %d, want from %d of %d pages", name, n, from, seen, len(tc.pages))
+			}
+			p := tc.pages[n]
+			seen, n = seen+p.entries, n+1
+			return p.entries, p.total, nil
+		})
+		if !errors.Is(err, tc.want) || n != len(tc.pages) {
+			t.Errorf("%s: got %v after %d pages, want %v after %d", name, err, n, tc.want, len(tc.pages))
+		}
+	}
+	stop := errors.New("no answer")
+	if err := sinks.Pages(func(int) (int, int, error) { return 0, 0, stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v, want %v", err, stop)
+	}
+}

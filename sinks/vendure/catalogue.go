@@ -2,7 +2,6 @@ package vendure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,10 +11,6 @@ import (
 
 // pageSize is the variants of one page: about 50 kB of answer.
 const pageSize = 200
-
-// errMoved reports a catalogue that changed while it was read: what moved from one page to another may not have
-// been seen.
-var errMoved = errors.New("the catalogue changed during the pass")
 
 // Catalogue lists every variant of the channel. Deleted ones are not in it.
 func (s *session) Catalogue(ctx context.Context, found func(topics.Listing) error) error {
@@ -30,21 +25,19 @@ func (s *session) Find(ctx context.Context, skus []string, found func(topics.Lis
 // list goes through the pages of the variants that pass a filter.
 func (s *session) list(ctx context.Context, filter map[string]any, found func(topics.Listing) error) error {
 	g := sinks.NewGather(s.account.Store, time.Now())
-	total := -1
-	for seen := 0; total < 0 || seen < total; {
+	err := sinks.Pages(func(seen int) (entries, total int, err error) {
 		var p page
 		if _, o := s.call(ctx, variantsDocument, options(pageSize, seen, filter), &p); o.Class != sinks.ClassOK {
-			return fmt.Errorf("list variants from %d: %s: %s: %s", seen, o.Class, o.Code, o.Message)
+			return 0, 0, fmt.Errorf("list variants from %d: %s: %s: %s", seen, o.Class, o.Code, o.Message)
 		}
-		if total >= 0 && p.Variants.Total != total || len(p.Variants.Items) == 0 && seen < p.Variants.Total {
-			return fmt.Errorf("list variants from %d: %w", seen, errMoved)
-		}
-		total = p.Variants.Total
-		seen += len(p.Variants.Items)
 		for i := range p.Variants.Items {
 			v := &p.Variants.Items[i]
 			g.Add(v.SKU, v.target(&p.Global))
 		}
+		return len(p.Variants.Items), p.Variants.Total, nil
+	})
+	if err != nil {
+		return err
 	}
 	return g.Each(found)
 }

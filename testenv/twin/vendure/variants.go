@@ -100,8 +100,12 @@ func (d dialect) update(x *twin.Exchange, f graphql.Field) (any, error) {
 	input, _ := f.Args["input"].([]any)
 	changes := make([]change, len(input))
 	ids := make([]string, len(input))
+	there := map[string]twin.Item{}
+	for _, it := range d.shop.Items() {
+		there[it.Variant] = it
+	}
 	for i := range input {
-		c, err := d.read(input[i])
+		c, err := read(input[i], there)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +134,7 @@ func (d dialect) update(x *twin.Exchange, f graphql.Field) (any, error) {
 }
 
 // read checks one element of a mutation as the server does, which takes numbers below zero.
-func (d dialect) read(element any) (change, error) {
+func read(element any, there map[string]twin.Item) (change, error) {
 	object, _ := element.(map[string]any)
 	for name := range object {
 		if name != "id" && name != "stockLevels" {
@@ -138,11 +142,11 @@ func (d dialect) read(element any) (change, error) {
 		}
 	}
 	id, _ := object["id"].(string)
-	i := slices.IndexFunc(d.shop.Items(), func(it twin.Item) bool { return it.Variant == id })
-	if i < 0 {
+	it, ok := there[id]
+	if !ok {
 		return change{}, &fault{"ENTITY_NOT_FOUND", fmt.Sprintf("No ProductVariant with the id %q could be found", id)}
 	}
-	c := change{item: d.shop.Items()[i], levels: map[string]topics.Quantity{}}
+	c := change{item: it, levels: map[string]topics.Quantity{}}
 	list, _ := object["stockLevels"].([]any)
 	for _, one := range list {
 		level, _ := one.(map[string]any)
