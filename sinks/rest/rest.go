@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 
 	"stocksync/sinks"
 )
@@ -19,7 +20,8 @@ type Request struct {
 	Method string // GET when empty
 	URL    string // with its query
 	Header http.Header
-	Body   any // nil: none
+	Body   any        // nil: none
+	Form   url.Values // in the place of a Body; nil: none
 }
 
 // Answer is what a server said, whatever its status.
@@ -37,7 +39,11 @@ func Do(ctx context.Context, h *sinks.HTTP, r Request) (*Answer, error) {
 	if request.Method == "" {
 		request.Method = http.MethodGet
 	}
-	if r.Body != nil {
+	switch {
+	case r.Form != nil:
+		request.Body = []byte(r.Form.Encode())
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case r.Body != nil:
 		body, err := json.Marshal(r.Body)
 		if err != nil {
 			return nil, fmt.Errorf("encode request: %w", err)

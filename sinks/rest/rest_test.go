@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"stocksync/sinks"
@@ -23,8 +24,9 @@ func TestDo_SendsJSONAndReturnsTheAnswerWhateverItIs(t *testing.T) {
 	h := sinks.NewHTTP(true)
 	defer h.Close()
 	for want, r := range map[string]rest.Request{
-		`GET /a?b=c  1 .`:                         {URL: server.URL + "/a?b=c"},
-		`POST /a application/json 1 {"x":[1,2]}.`: {Method: http.MethodPost, URL: server.URL + "/a", Body: map[string][]int{"x": {1, 2}}},
+		`GET /a?b=c  1 .`:                                    {URL: server.URL + "/a?b=c"},
+		`POST /a application/json 1 {"x":[1,2]}.`:            {Method: http.MethodPost, URL: server.URL + "/a", Body: map[string][]int{"x": {1, 2}}},
+		`POST /a application/x-www-form-urlencoded 1 x=1+2.`: {Method: http.MethodPost, URL: server.URL + "/a", Form: url.Values{"x": {"1 2"}}},
 	} {
 		r.Header = http.Header{"X-Own": {"1"}}
 		a, err := rest.Do(t.Context(), h, r)
