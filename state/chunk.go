@@ -15,10 +15,6 @@ const (
 	// maxChunkBytes splits a commit's entries over several chunks: a record must stay far below
 	// the changelog's 8 MiB.
 	maxChunkBytes = 1 << 20
-	// itemBytes, warehouseBytes and orderBytes are what those take in memory, roughly.
-	itemBytes      = 600
-	warehouseBytes = 200
-	orderBytes     = 280
 )
 
 // newItem returns a SKU that nothing is known of.

@@ -98,18 +98,25 @@ func (t *Task) Committed(last int64, now time.Time) error {
 		it.end(&t.touched)
 		t.cache.account(it)
 	}
-	t.dirty, t.staging = t.dirty[:0], t.staging[:0]
+	t.forgetOverlay()
 	t.sent.recycle()
 	t.record, t.exists, t.moved = t.staged, true, false
 	t.position = changelogPosition{next: last + 1, caughtUp: now.Unix()}
-	limit := t.store.cacheBytes / int64(max(1, t.store.open.Load()))
-	if t.pending.full() || !t.cache.shrink(limit) {
+	open := int64(max(1, t.store.open.Load()))
+	if t.pending.full(pendingBytes/open) || !t.cache.shrink(t.store.cacheBytes/open) {
 		if err := t.flush(); err != nil {
 			return err
 		}
-		t.cache.shrink(limit)
+		t.cache.shrink(t.store.cacheBytes / open)
 	}
 	return nil
+}
+
+// forgetOverlay empties the overlay's lists, and lets go of the items in them: the cache may evict these.
+func (t *Task) forgetOverlay() {
+	clear(t.dirty)
+	clear(t.staging)
+	t.dirty, t.staging = t.dirty[:0], t.staging[:0]
 }
 
 // Rollback drops the overlay. The caller replays the changelog's tail before it folds again: the
@@ -124,7 +131,7 @@ func (t *Task) Rollback() error {
 		t.cache.remove(it)
 		it.end(&t.touched)
 	}
-	t.dirty, t.staging = t.dirty[:0], t.staging[:0]
+	t.forgetOverlay()
 	t.staged, t.moved = t.record, false
 	return nil
 }
@@ -152,7 +159,7 @@ func (t *Task) Replay(changes []Change, next int64, caughtUp time.Time) error {
 	if !caughtUp.IsZero() {
 		t.position.caughtUp = caughtUp.Unix()
 	}
-	if t.pending.full() || !caughtUp.IsZero() { // what comes next reads from Pebble
+	if t.pending.full(pendingBytes/int64(max(1, t.store.open.Load()))) || !caughtUp.IsZero() { // what comes next reads from Pebble
 		return t.flush()
 	}
 	return nil

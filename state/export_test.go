@@ -242,6 +242,10 @@ func MergeViews(v *Views) error { return mergeTables(v.db) }
 // CacheItems returns how many items the task's cache holds.
 func CacheItems(t *Task) int { return len(t.cache.items) }
 
+// DropPending forgets what is committed and not yet in Pebble, and DropItems all SKUs in memory.
+func DropPending(t *Task) { t.pending.reset() }
+func DropItems(t *Task)   { t.cache.init() }
+
 // SplitKey is the comparer's Split.
 var SplitKey = splitKey
 

@@ -126,11 +126,33 @@ func cmpInt(a, b int64) int {
 	return 1
 }
 
+// What parts of an item take in memory; a test compares them with what the garbage collector finds.
+const (
+	itemBytes      = 560 // with its places in the cache
+	chunkBytes     = 24
+	slotBytes      = 8
+	warehouseBytes = 136
+	countedBytes   = 80
+	storeBytes     = 16 // of a SKU, and of its ordersFrom
+	stockBytes     = 24 // of a store in a warehouse
+	takenBytes     = 16
+	orderBytes     = 170 // without its id, and an order number that is as long at most
+)
+
 // memory returns the bytes held, roughly: the cache's measure.
 func (it *item) memory() int {
 	s := &it.entries
-	return itemBytes + len(it.sku) + cap(s.data) + 16*cap(s.chunks) + 8*len(s.lines.slots) +
-		warehouseBytes*cap(it.warehouses) + orderBytes*len(it.orders.list)
+	n := itemBytes + len(it.sku) + cap(s.data) + chunkBytes*cap(s.chunks) + slotBytes*len(s.lines.slots) +
+		storeBytes*(cap(it.stores)+cap(it.ordersFrom)) + warehouseBytes*cap(it.warehouses) + orderBytes*len(it.orders.list) +
+		2*it.orders.bytes
+	for i := range it.warehouses {
+		w := &it.warehouses[i]
+		n += stockBytes*cap(w.byStore) + takenBytes*cap(w.base.taken)
+		if w.newest != nil {
+			n += countedBytes
+		}
+	}
+	return n
 }
 
 // begin notes what the item was before the first event of a commit.
@@ -144,6 +166,7 @@ func (it *item) begin(free *touchedPool) {
 		t.before = append(t.before, it.recorded...)
 		return
 	}
+	t.before = slices.Grow(t.before, len(it.warehouses))
 	for i := range it.warehouses {
 		t.before = append(t.before, it.warehouses[i].stock)
 	}
@@ -155,8 +178,17 @@ func (it *item) end(free *touchedPool) {
 	it.touched = nil
 }
 
-// touchedPool keeps what commits no longer need: a commit touches few of the SKUs that are held.
-type touchedPool struct{ free []*touched }
+// touchedPool keeps what commits no longer need: a commit touches few of the SKUs that are held. One that catches
+// up touches many, and each may have hundreds of warehouses: it keeps no more than most commits need.
+type touchedPool struct {
+	free   []*touched
+	stocks int // room for them in all of before
+}
+
+const (
+	touchedKept = 4096
+	stocksKept  = 1 << 17 // 2 MiB
+)
 
 func (p *touchedPool) take() *touched {
 	n := len(p.free) - 1
@@ -165,13 +197,18 @@ func (p *touchedPool) take() *touched {
 	}
 	t := p.free[n]
 	p.free = p.free[:n]
+	p.stocks -= cap(t.before)
 	return t
 }
 
 func (p *touchedPool) give(t *touched) {
+	if len(p.free) == touchedKept || p.stocks+cap(t.before) > stocksKept {
+		return
+	}
 	clear(t.causes)
 	*t = touched{before: t.before[:0], causes: t.causes[:0], days: t.days[:0]}
 	p.free = append(p.free, t)
+	p.stocks += cap(t.before)
 }
 
 // changed tells whether a number differs from the previous availability record; missing = 0.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ import (
 const (
 	// memTableBytes: smaller ones cost a fifth of the speed, larger ones gain nothing.
 	memTableBytes = 64 << 20
+	// memTables is how many may wait to be written to disk: with more, writes wait.
+	memTables = 4
 	// blockCacheBytes serves the reads of items that the cache of decoded items has let go.
 	blockCacheBytes = 64 << 20
 	// bloomBits a key keeps the look-up of a new SKU out of the tables.
@@ -37,6 +40,12 @@ type Config struct {
 	Stamp      Stamp
 	CacheBytes int64 // of decoded items; 0 = DefaultCacheBytes
 	Log        *slog.Logger
+}
+
+// Memory returns how many bytes a store of this configuration holds at most: decoded items, what is not yet on
+// disk, and blocks read from there.
+func (c Config) Memory() int64 {
+	return cmp.Or(c.CacheBytes, DefaultCacheBytes) + pendingBytes + memTables*memTableBytes + blockCacheBytes
 }
 
 // Stamp names the installation that a state directory belongs to.
@@ -75,7 +84,7 @@ func open(c Config, log pebble.Logger) (*Store, error) {
 	o := &pebble.Options{
 		FS: fs, Comparer: &comparer, Cache: cache, MemTableSize: memTableBytes,
 		FormatMajorVersion: pebble.FormatNewest, Logger: log,
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: memTables,
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
@@ -84,9 +93,8 @@ func open(c Config, log pebble.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, lock: o.Lock, cacheBytes: c.CacheBytes, held: map[int32]chan struct{}{}}
-	if s.cacheBytes == 0 {
-		s.cacheBytes = DefaultCacheBytes
+	s := &Store{
+		db: db, lock: o.Lock, cacheBytes: cmp.Or(c.CacheBytes, DefaultCacheBytes), held: map[int32]chan struct{}{},
 	}
 	if err := s.checkStamp(c.Stamp); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -12,6 +12,7 @@ type table[E keyed] struct {
 	list   []E
 	hashes []uint32
 	byID   map[string]E // nil while the table is small
+	bytes  int          // of all ids
 }
 
 // get returns the entry with this id.
@@ -31,6 +32,7 @@ func (t *table[E]) get(id string, hash uint32) (e E, ok bool) {
 // add puts in an entry whose id is not held.
 func (t *table[E]) add(e E, hash uint32) {
 	t.list = append(t.list, e)
+	t.bytes += len(e.key())
 	if t.byID != nil {
 		t.byID[e.key()] = e
 		return
@@ -49,6 +51,7 @@ func (t *table[E]) add(e E, hash uint32) {
 // removeLast takes the entry that was added last out again.
 func (t *table[E]) removeLast() {
 	n := len(t.list) - 1
+	t.bytes -= len(t.list[n].key())
 	if t.byID != nil {
 		delete(t.byID, t.list[n].key())
 	} else {
@@ -64,6 +67,7 @@ func (t *table[E]) remove(gone func(E) bool) {
 		switch {
 		case gone(e):
 			delete(t.byID, e.key())
+			t.bytes -= len(e.key())
 			continue
 		case t.byID == nil:
 			t.hashes[len(kept)] = t.hashes[i]

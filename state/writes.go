@@ -17,6 +17,8 @@ const (
 	// again within it are written once, and sorted keys are quick to put in: both grow with it.
 	flushWrites = 50_000
 	flushBytes  = 16 << 20
+	// pendingBytes bounds it for all tasks together.
+	pendingBytes = 256 << 20
 )
 
 // write is one key and value for Pebble; a nil value is a tombstone, but for keys of the day index.
@@ -120,7 +122,10 @@ func (w *writes) cut(n int) {
 	w.list = w.list[:n]
 }
 
-func (w *writes) full() bool { return len(w.list) >= flushWrites || w.bytes >= flushBytes }
+// full tells whether there is enough to flush; share is the task's of what all may hold.
+func (w *writes) full(share int64) bool {
+	return len(w.list) >= flushWrites || w.bytes >= flushBytes || int64(w.bytes) >= share
+}
 
 func (w *writes) reset() {
 	clear(w.list)
