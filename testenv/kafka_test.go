@@ -17,6 +17,7 @@ import (
 
 // Ensure a node that is killed comes back on its port with what it had acknowledged.
 func TestKafka_ComesBackAfterAKill(t *testing.T) {
+	t.Parallel()
 	testenv.KafkaNodes(t, 1, func(t *testing.T, c *testenv.Cluster) {
 		topic := c.Prefix(t).Name("x")
 		makeTopic(t, c, topic, 1)
@@ -47,6 +48,7 @@ func TestKafka_ComesBackAfterAKill(t *testing.T) {
 
 // Ensure three nodes go on without any one of them, losing nothing that was acknowledged by two.
 func TestKafka_GoesOnWithTwoOfThreeNodes(t *testing.T) {
+	t.Parallel()
 	testenv.KafkaNodes(t, 3, func(t *testing.T, c *testenv.Cluster) {
 		topic := c.Prefix(t).Name("x")
 		makeTopic(t, c, topic, 3)
