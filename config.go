@@ -86,6 +86,8 @@ type Config struct {
 	NightlyAt string `env:"NIGHTLY_AT" envDefault:"00:00"`
 	// SKUs that the nightly run of one instance deals with in a second; live events go first.
 	NightlyRate int `env:"NIGHTLY_RATE" envDefault:"2000"`
+	// Time between two passes over a shop's catalogue.
+	CatalogInterval time.Duration `env:"CATALOG_INTERVAL" envDefault:"6h"`
 
 	// Directory of the stores' credentials: the file `credentials_ref` names in it is used before a variable.
 	CredentialsDir string `env:"CREDENTIALS_DIR"`
@@ -262,6 +264,7 @@ func (c *Config) faults() []fault {
 		"want at least 48h more than ACTIVE_WINDOW")
 	_, err := timeOfDay(c.NightlyAt)
 	check(err == nil, "NIGHTLY_AT", c.NightlyAt, "want HH:MM, such as 00:30")
+	check(time.Minute <= c.CatalogInterval, "CATALOG_INTERVAL", c.CatalogInterval, "want 1m or more")
 	check(1 <= c.NightlyRate && c.NightlyRate <= nightlyRateMax, "NIGHTLY_RATE", c.NightlyRate, "want 1 to 1000000")
 	_, err = time.LoadLocation(c.Timezone)
 	check(err == nil && c.Timezone != "", "TIMEZONE", c.Timezone, "want a name such as Asia/Jakarta")
@@ -395,6 +398,7 @@ func (c *Config) parts() (cli.Config, error) {
 		Timezone:          zone,
 		NightlyAt:         at,
 		NightlyRate:       c.NightlyRate,
+		CatalogInterval:   c.CatalogInterval,
 		Credentials:       c.credentials,
 		AllowPrivateURLs:  c.AllowPrivateURLs,
 		LogLevel:          c.LogLevel,

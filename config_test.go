@@ -24,14 +24,16 @@ func TestConfig_DefaultsAreThoseOfTheContract(t *testing.T) {
 		"HTTP_ADDR": c.HTTPAddr, "COMMIT_INTERVAL": c.CommitInterval, "COMMIT_MAX_RECORDS": c.CommitMaxRecords,
 		"MAX_RECORD_BYTES": c.MaxRecordBytes, "RETURNS_RESERVE": c.ReturnsReserve, "ON_HOLD_RESERVES": c.OnHoldReserves,
 		"HISTORY_RETENTION": c.HistoryRetention, "ACTIVE_WINDOW": c.ActiveWindow, "NIGHTLY_AT": c.NightlyAt, "NIGHTLY_RATE": c.NightlyRate,
-		"TIMEZONE": c.Timezone, "READY_MAX_LAG": c.ReadyMaxLag, "LOG_LEVEL": c.LogLevel.String(), "LOG_FORMAT": c.LogFormat,
+		"CATALOG_INTERVAL": c.CatalogInterval,
+		"TIMEZONE":         c.Timezone, "READY_MAX_LAG": c.ReadyMaxLag, "LOG_LEVEL": c.LogLevel.String(), "LOG_FORMAT": c.LogFormat,
 	}
 	want := map[string]any{
 		"KAFKA_BROKERS": "localhost:9092", "TOPIC_PREFIX": "stock.", "PARTITIONS": int32(16), "SINK_PARTITIONS": int32(16),
 		"REPLICATION_FACTOR": int16(-1), "STATE_DIR": "./data", "HTTP_ADDR": "127.0.0.1:8080",
 		"COMMIT_INTERVAL": 25 * time.Millisecond, "COMMIT_MAX_RECORDS": 20000, "MAX_RECORD_BYTES": 1 << 20,
 		"HISTORY_RETENTION": 1080 * time.Hour, "ACTIVE_WINDOW": 48 * time.Hour, "NIGHTLY_AT": "00:00", "NIGHTLY_RATE": 2000,
-		"RETURNS_RESERVE": true, "ON_HOLD_RESERVES": false, "TIMEZONE": "Asia/Jakarta", "READY_MAX_LAG": time.Minute,
+		"CATALOG_INTERVAL": 6 * time.Hour,
+		"RETURNS_RESERVE":  true, "ON_HOLD_RESERVES": false, "TIMEZONE": "Asia/Jakarta", "READY_MAX_LAG": time.Minute,
 		"LOG_LEVEL": "INFO", "LOG_FORMAT": "",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -69,7 +71,7 @@ func TestConfig_ReportsEveryFaultAtOnce(t *testing.T) {
 		"TOPIC_PREFIX=has space", "PARTITIONS=0", "SINK_PARTITIONS=1e3", "REPLICATION_FACTOR=0", "INSTANCE_ID=a/b",
 		"HTTP_ADDR=8080", "READY_MAX_LAG=0s", "PROCESSOR_WORKERS=-1", "COMMIT_INTERVAL=25", "COMMIT_MAX_RECORDS=0",
 		"MAX_RECORD_BYTES=10", "RETURNS_RESERVE=maybe", "TIMEZONE=Mars",
-		"HISTORY_RETENTION=10h0m0s", "ACTIVE_WINDOW=1000h0m0s", "NIGHTLY_AT=24:00", "NIGHTLY_RATE=0", "LOG_LEVEL=loud", "LOG_FORMAT=xml",
+		"HISTORY_RETENTION=10h0m0s", "ACTIVE_WINDOW=1000h0m0s", "NIGHTLY_AT=24:00", "NIGHTLY_RATE=0", "CATALOG_INTERVAL=1s", "LOG_LEVEL=loud", "LOG_FORMAT=xml",
 	}
 	_, err := loadConfig(faults)
 	if err == nil {

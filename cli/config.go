@@ -38,6 +38,7 @@ type Config struct {
 	Timezone         *time.Location
 	NightlyAt        time.Duration // since midnight
 	NightlyRate      int           // SKUs a second
+	CatalogInterval  time.Duration
 
 	// Credentials returns the secrets that a store's credentials_ref names.
 	Credentials      func(ref string) (map[string]string, error)

@@ -165,6 +165,7 @@ func (c *call) sinksConfig(reg prometheus.Registerer) (sinks.Config, error) {
 		Brokers: c.cfg.Kafka.Brokers, ClientOpts: opts, Prefix: topics.Prefix(c.cfg.TopicPrefix),
 		InstanceID: c.cfg.InstanceID, StateDir: filepath.Join(c.cfg.StateDir, "sinks"),
 		Adapters: []sinks.Adapter{webhook.Adapter{}}, Credentials: c.cfg.Credentials,
-		AllowPrivate: c.cfg.AllowPrivateURLs, Log: c.log, Registry: reg,
+		AllowPrivate: c.cfg.AllowPrivateURLs, CatalogInterval: c.cfg.CatalogInterval, Zone: c.cfg.Timezone,
+		NightlyAt: c.cfg.NightlyAt, Log: c.log, Registry: reg,
 	}, nil
 }

@@ -100,6 +100,25 @@ func TestJudge_ATargetThatWasHeldIsSentWhenItMayBe(t *testing.T) {
 	}
 }
 
+// TestJudge_ARefusedTargetLeavesThePairAtRest ensures that a pair whose other product has its number is not sent again
+// because one was refused, whatever the refusal.
+func TestJudge_ARefusedTargetLeavesThePairAtRest(t *testing.T) {
+	for _, c := range []sinks.Class{
+		sinks.ClassNotFound, sinks.ClassNotEditable, sinks.ClassManagedElsewhere, sinks.ClassLocation,
+		sinks.ClassQuantity, sinks.ClassBelowReserved, sinks.ClassPromoLock, sinks.ClassRaiseOnly,
+	} {
+		p := listedInSync("1")
+		p.refused(c, 55) // the only one of then
+		p.targets("1", "2")
+		p.Status.Delivered.Targets = []topics.DeliveredTarget{{ProductID: "2", Qty: 10 * qty}}
+		_, v := p.judge()
+		p.Status.State, p.Status.Reason, p.Status.Evidence = v.State, v.Reason, v.Kept
+		if got, v := p.judge(); v.Cause != "" {
+			t.Errorf("%s: got %s, want it at rest", c, got)
+		}
+	}
+}
+
 // TestJudge_CampaignsHoldWhileTheyRun ensures what each kind of campaign does, from its first moment to its last.
 func TestJudge_CampaignsHoldWhileTheyRun(t *testing.T) {
 	promo := func(kind topics.PromoKind, from, until int, floor topics.Quantity) topics.Promo {

@@ -128,6 +128,11 @@ func (r *reconciler) deliver(w *work, s *topics.SyncStatus, u *Update, failed []
 		s.Delivered.Unseen, s.Delivered.UnseenAt = books.unseen, books.since
 		s.Delivered.Taken, s.Delivered.Shown = books.taken, w.progress.shown
 	}
+	if repaired := r.drifts[w.sku]; repaired != nil {
+		s.LastDrift = &repaired.Drift
+	}
+	delete(r.drifts, w.sku)
+	delete(r.sampling.short, w.sku)
 	w.progress = progress{} // the next update, were it of the same revision, goes to all targets
 	s.Wanted = w.wanted(u)
 	s.Evidence = map[string]any{failuresKey: evidenceOf(failed)}
@@ -211,8 +216,7 @@ func (r *reconciler) conclude(ctx context.Context, w *work, s *topics.SyncStatus
 		return err
 	}
 	now := time.Now()
-	f := r.facts(w.sku, row, now)
-	f.status = s
+	f := r.factsWith(s, w.sku, row, now)
 	v := judge(f)
 	r.watch(w.sku, f, &v)
 	r.supersede(w, &v, nil)

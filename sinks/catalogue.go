@@ -203,21 +203,25 @@ func (r *reconciler) passFailed(p *passed) {
 	r.m.passes.WithLabelValues("failed").Inc()
 	message := shorten(r.credentials.hide(p.err.Error()))
 	r.log.Warn("catalogue was not read", "error", message, "again_at", again)
-	said, ok := errors.AsType[*OutcomeError](p.err)
-	if !ok {
-		return
+	if said, ok := errors.AsType[*OutcomeError](p.err); ok && r.said(said.Outcome, p.ended) {
+		c.nextAt, c.asksAt = p.ended, p.ended
 	}
-	o := said.Outcome
+}
+
+// said deals with what a marketplace answered to a request that was no update. It tells whether to ask again at once,
+// with a new token.
+func (r *reconciler) said(o Outcome, now time.Time) (again bool) {
 	o.Message = shorten(r.credentials.hide(o.Message))
 	switch _, can := r.session.(Refresher); {
 	case o.Class.handling() == handleStop:
-		r.stop(o, p.ended)
+		r.stop(o, now)
 	case o.Class == ClassToken && can && !r.token.fresh:
 		r.token.wanted = true
-		c.nextAt, c.asksAt = p.ended, p.ended
+		return true
 	case o.Class == ClassThrottle:
-		r.limiter.Throttled(p.began, p.ended)
+		r.limiter.Throttled(now, now)
 	}
+	return false
 }
 
 // resetCatalogue forgets what is known of the catalogue: it is another shop's now.
@@ -225,6 +229,8 @@ func (r *reconciler) resetCatalogue() {
 	r.catalogue = catalogue{
 		running: r.catalogue.running, asks: map[string]struct{}{}, asked: map[string]int64{},
 	}
+	r.sampling = sampling{running: r.sampling.running, nightAt: r.sampling.nightAt, short: map[string]shortage{}}
+	clear(r.drifts)
 	r.shopSerial++
 	r.shop.passAt = 0
 }

@@ -259,7 +259,7 @@ func TestCatalogue_AFailedPassDecidesNothing(t *testing.T) {
 			t.Errorf("got %d passes in 10 minutes, want some", passes)
 		}
 		w.pass(time.Until(first.Add(24*time.Hour + time.Minute)))
-		w.says("s", "A", "unmapped sku_mismatch")                 // and not disabled: no pass has decided that
+		w.says("s", "A", "unmapped sku_mismatch") // and not disabled: no pass has decided that
 		m.set(func() { m.fault = nil })
 		w.says("s", "A", "disabled auto_disabled")
 	})

@@ -26,7 +26,7 @@ func (f *facts) dueFor(v *verdict) topics.SyncCause {
 		return f.lackCause(w, free)
 	case slices.ContainsFunc(free, f.wasHeld):
 		return topics.SyncEnabled
-	case f.reread:
+	case f.reread, f.drift != nil:
 		return topics.SyncReadback
 	}
 	return f.resumedCause()
@@ -53,7 +53,8 @@ func (f *facts) resumedCause() topics.SyncCause {
 		}
 		return topics.SyncEvent
 	case topics.StateDisabled, topics.StateNever, topics.StateUnmapped, topics.StateBlocked:
-		if !ofTargets(s.Reason) {
+		refused := s.Reason == topics.SyncSKUMismatch && len(failuresOf(s)) > 0
+		if !ofTargets(s.Reason) && !refused {
 			return topics.SyncEnabled
 		}
 	case topics.StateSynced:

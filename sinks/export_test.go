@@ -370,6 +370,7 @@ func (m ShopMetrics) Move() {
 	m.risky.Set(7)
 	m.passes.WithLabelValues("complete").Inc()
 	m.passedAt.Set(8)
+	m.drifts.WithLabelValues("above").Inc()
 	m.httpSeconds.Observe(0.5)
 	m.delivered(time.Unix(10, 0), time.Unix(12, 0))
 	m.delivered(time.Unix(10, 0), time.Unix(9, 0)) // by a clock that is behind

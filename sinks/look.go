@@ -43,18 +43,36 @@ func (r *reconciler) noteNear(sku string, row *row) {
 // facts puts together what decides about a pair. The status is the one written last, which the tables
 // may not hold yet.
 func (r *reconciler) facts(sku string, row *row, now time.Time) *facts {
+	status := row.status
+	if ours, ok := r.written[sku]; ok {
+		status = ours.status
+	}
+	return r.factsWith(status, sku, row, now)
+}
+
+// factsWith is facts with a status that is about to be written.
+func (r *reconciler) factsWith(status *topics.SyncStatus, sku string, row *row, now time.Time) *facts {
 	f := &facts{
 		now: topics.TimeOf(now), shop: &r.shop, av: row.av, own: row.own, all: row.all, list: row.list,
-		status: row.status, broken: row.broken, blind: row.blind, near: r.near.of(sku, row.av != nil),
-	}
-	if ours, ok := r.written[sku]; ok {
-		f.status = ours.status
+		status: status, broken: row.broken, blind: row.blind, near: r.near.of(sku, row.av != nil),
 	}
 	if w := r.works[sku]; w != nil {
 		f.reread, f.ledger = w.reread, w.progress.ledger
 	}
+	f.drift = r.drifts[sku]
+	if f.drift == nil {
+		f.drift = driftIn(f.status)
+	}
 	f.braking, f.fellAt = r.brake.on, r.brake.fell[sku].at
 	return f
+}
+
+// driftIn is the drift that a status tells of as not repaired yet; nil: none.
+func driftIn(s *topics.SyncStatus) *drift {
+	if s == nil || s.Reason != topics.SyncChangedOnMarketplace || s.LastDrift == nil {
+		return nil
+	}
+	return &drift{Drift: *s.LastDrift, sold: s.LastDrift.Seen < s.LastDrift.Ours}
 }
 
 // keepFacts keeps what a verdict follows from where the request may have to reckon anew with what it reads.

@@ -19,6 +19,7 @@ type metrics struct {
 	risky      *prometheus.GaugeVec
 	passes     *prometheus.CounterVec
 	passedAt   *prometheus.GaugeVec
+	drifts     *prometheus.CounterVec
 	stores     prometheus.Gauge
 	records    *prometheus.CounterVec
 	statuses   prometheus.Counter
@@ -75,6 +76,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "stocksync_sinks_catalogue_read_timestamp_seconds",
 			Help: "When the last complete pass over a shop's catalogue began, by store.",
 		}, byStore),
+		drifts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stocksync_sinks_drifts_total",
+			Help: "Numbers found changed on the marketplace, by store and direction: above or below what was delivered.",
+		}, []string{"store", "direction"}),
 		stores: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "stocksync_sinks_stores",
 			Help: "Stores that this instance owns.",
@@ -94,7 +99,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped,
-			m.braked, m.risky, m.passes, m.passedAt, m.stores, m.records, m.statuses, m.lost)
+			m.braked, m.risky, m.passes, m.passedAt, m.drifts,
+			m.stores, m.records, m.statuses, m.lost)
 	}
 	return m
 }
@@ -104,7 +110,7 @@ func (m *metrics) forget(store string) {
 	labels := prometheus.Labels{"store": store}
 	for _, v := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped, m.braked, m.risky, m.passes, m.passedAt} {
+	}{m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped, m.braked, m.risky, m.passes, m.passedAt, m.drifts} {
 		v.DeletePartialMatch(labels)
 	}
 }
@@ -117,6 +123,7 @@ type shopMetrics struct {
 	braked, risky               prometheus.Gauge
 	passes                      *prometheus.CounterVec
 	passedAt                    prometheus.Gauge
+	drifts                      *prometheus.CounterVec
 	latencySeconds, httpSeconds prometheus.Observer
 }
 
@@ -130,6 +137,7 @@ func (m *metrics) store(id string) *shopMetrics {
 		braked:         m.braked.WithLabelValues(id),
 		risky:          m.risky.WithLabelValues(id),
 		passes:         m.passes.MustCurryWith(prometheus.Labels{"store": id}),
+		drifts:         m.drifts.MustCurryWith(prometheus.Labels{"store": id}),
 		passedAt:       m.passedAt.WithLabelValues(id),
 		latencySeconds: m.latency.WithLabelValues(id),
 		httpSeconds:    m.request.WithLabelValues(id),

@@ -41,6 +41,9 @@ stocksync_sinks_deliveries_total{outcome="throttle",store="s"} 1
 # TYPE stocksync_sinks_delivery_latency_seconds histogram
 stocksync_sinks_delivery_latency_seconds_sum{store="s"} 2
 stocksync_sinks_delivery_latency_seconds_count{store="s"} 2
+# HELP stocksync_sinks_drifts_total Numbers found changed on the marketplace, by store and direction: above or below what was delivered.
+# TYPE stocksync_sinks_drifts_total counter
+stocksync_sinks_drifts_total{direction="above",store="s"} 1
 # HELP stocksync_sinks_in_flight Requests in flight, by store.
 # TYPE stocksync_sinks_in_flight gauge
 stocksync_sinks_in_flight{store="s"} 5

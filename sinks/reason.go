@@ -100,8 +100,11 @@ func (f *facts) findSending(l *findings, v *verdict) {
 		l.add(x.class.reason(), x.evidence())
 	case f.shop.outage != 0:
 		l.add(f.shop.outage.reason(), map[string]any{"until": f.shop.pausedUntil})
-	default:
+	case f.drift == nil || v.cause != topics.SyncReadback:
 		l.add(topics.SyncWaiting, nil)
+	}
+	if f.drift != nil {
+		l.add(topics.SyncChangedOnMarketplace, f.drift.evidence())
 	}
 }
 

@@ -66,7 +66,10 @@ type reconciler struct {
 	nearAt      time.Time // no walk for near misses before
 	nearRunning bool
 	nears       chan nears
-	shopSerial  int // grows when the record leads to another shop
+	sampling    sampling
+	samples     chan sample
+	drifts      map[string]*drift // pairs that were changed on the marketplace and are not repaired yet
+	shopSerial  int               // grows when the record leads to another shop
 
 	brake  brake
 	braked map[string]struct{} // pairs that the brake holds
@@ -117,6 +120,7 @@ func newReconciler(t *tools, store string) *reconciler {
 		unwritten: map[string]struct{}{}, dirty: dirt{}, brake: brake{fell: map[string]fall{}},
 		braked: map[string]struct{}{}, risky: map[string]struct{}{},
 		results: make(chan result, mostInFlight), passes: make(chan passed, 1), nears: make(chan nears, 1),
+		samples: make(chan sample, 1), sampling: sampling{short: map[string]shortage{}}, drifts: map[string]*drift{},
 		near: newNearMisses(),
 	}
 	return r
@@ -315,6 +319,7 @@ func (r *reconciler) run(ctx context.Context) error {
 		}
 		r.readCatalogue(background, now)
 		r.lookForNear(now)
+		r.readBack(background, now)
 		r.m.backlog.Set(float64(r.ready.len()))
 		if err := r.wait(ctx, now); err != nil {
 			return err
@@ -431,6 +436,8 @@ func (r *reconciler) wait(ctx context.Context, now time.Time) error {
 		r.handlePass(done)
 	case found := <-r.nears:
 		return r.handleNear(found)
+	case done := <-r.samples:
+		return r.handleSample(ctx, done)
 	}
 	return nil
 }
@@ -451,12 +458,8 @@ func (r *reconciler) nextTime(now time.Time) time.Time {
 	if len(r.near.fresh) > 0 && !r.nearRunning {
 		consider(later(now, r.nearAt))
 	}
-	if at := r.catalogueAt(); !at.IsZero() && !r.catalogue.running && !r.blocked() {
-		if !r.lease.valid(now) {
-			consider(now.Add(leaseEvery))
-		} else {
-			consider(later(at, later(r.sendAfter, r.pausedTill)))
-		}
+	if !r.blocked() {
+		consider(r.nextReading(now))
 	}
 	if len(r.unwritten) > 0 {
 		consider(r.rewriteAt)
@@ -477,6 +480,34 @@ func (r *reconciler) nextTime(now time.Time) time.Time {
 		}
 	}
 	return next
+}
+
+// nextReading is when the catalogue is read next, or the shop read back; zero: when what is under way has ended, or
+// never.
+func (r *reconciler) nextReading(now time.Time) time.Time {
+	var at time.Time
+	if r.token.wanted || r.token.refreshing {
+		return at
+	}
+	if !r.catalogue.running {
+		at = r.catalogueAt()
+	}
+	if _, can := r.session.(Reader); can && !r.sampling.running {
+		next := r.sampling.nextAt
+		if night := r.sampling.nightAt; !night.IsZero() && night.Before(next) {
+			next = night
+		}
+		if at.IsZero() || next.Before(at) {
+			at = later(next, time.Unix(0, 1))
+		}
+	}
+	switch {
+	case at.IsZero():
+		return at
+	case !r.lease.valid(now):
+		return now.Add(leaseEvery)
+	}
+	return later(at, later(r.sendAfter, r.pausedTill))
 }
 
 // leaseEvery is how often an owner that may not send looks whether it may again.

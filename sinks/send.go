@@ -150,6 +150,7 @@ func (r *reconciler) pack(w *work, shop *shopFacts, now time.Time) load {
 	facts := *w.facts
 	facts.shop, facts.now = shop, topics.TimeOf(now)
 	l.facts = &facts
+	l.clean = facts.drift != nil && facts.drift.sold
 	if w.inherited && facts.ledger == nil {
 		facts.ledger = ledgerOf(facts.status)
 	}

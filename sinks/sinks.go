@@ -39,6 +39,9 @@ type Config struct {
 	StatusDelay    time.Duration // how long a passing state stands before its status is written; 0 = 1 s
 
 	CatalogInterval time.Duration // between two passes over a shop's catalogue; 0 = 6 h
+	ReadBackEvery   time.Duration // between two batches that are read back by day; 0 = 1 min
+	Zone            *time.Location
+	NightlyAt       time.Duration // since midnight in Zone: when every pair is read back
 
 	Log      *slog.Logger
 	Registry prometheus.Registerer // nil: metrics are kept and not shown
@@ -67,6 +70,10 @@ func New(c Config) (*Sinks, error) {
 	setDefault(&c.RetryMost, 30*time.Second)
 	setDefault(&c.StatusDelay, time.Second)
 	setDefault(&c.CatalogInterval, 6*time.Hour)
+	setDefault(&c.ReadBackEvery, time.Minute)
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
 	c.retry = backoff{first: c.RetryFirst, most: c.RetryMost}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -107,6 +107,9 @@ func (r *reconciler) compose(w *work, basis *topics.SyncStatus, now time.Time) *
 	if len(v.failures) == 0 {
 		s.NextAttemptAt = 0 // no attempt is planned: what stands in the way now is something else
 	}
+	if v.drift != nil {
+		s.LastDrift = &v.drift.Drift
+	}
 	s.Owner = topics.Owner{Instance: r.c.InstanceID, Generation: r.generation.Load()}
 	s.UpdatedAt = at
 	return s

@@ -1,6 +1,7 @@
 package sinks_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,7 +22,8 @@ type till struct {
 	between func(s *till)
 	// answer, if set, takes the place of what the shop says of one update; ok is false when nothing is applied.
 	answer func(u *sinks.Update) (o sinks.Outcome, applied bool)
-	mute   bool // the answers show nothing
+	mute   bool          // the answers show nothing
+	every  time.Duration // between two readings of a sample; 0: none in a test
 }
 
 // shelf is what the shop holds of one product.
@@ -126,7 +128,9 @@ func (w *world) trades(s *till, change ...func(s *topics.Store)) *instance {
 	delete(w.stores, "s")
 	w.unlogged = true
 	w.mu.Unlock()
-	return w.start("one", func(c *sinks.Config) { c.Adapters = []sinks.Adapter{s} })
+	return w.start("one", func(c *sinks.Config) {
+		c.Adapters, c.ReadBackEvery, c.NightlyAt = []sinks.Adapter{s}, cmp.Or(s.every, 24*time.Hour), 23*time.Hour
+	})
 }
 
 // sold makes availability that the store's orders have taken some of.

@@ -22,6 +22,7 @@ type facts struct {
 	// braking: too many pairs of the store fall to 0 at once. fellAt is when this one began to, if that is known.
 	braking bool
 	fellAt  topics.Time
+	drift   *drift
 	reread  bool // the shop showed another number than the one written, in its very answer
 }
 
@@ -76,7 +77,8 @@ type verdict struct {
 	held      []string  // targets that nothing is sent to
 	shortfall topics.Quantity
 	auto      autoState
-	falls     bool // from above 0 to 0, other than by orders
+	drift     *drift // that is to be repaired; nil: none
+	falls     bool   // from above 0 to 0, other than by orders
 	fellAt    topics.Time
 	due       bool // an update must be sent
 	cause     topics.SyncCause
@@ -114,6 +116,7 @@ func (f *facts) decide(l *findings, v *verdict) {
 		}
 	}
 	v.due = v.cause != ""
+	v.drift = f.drift
 	switch {
 	case v.due:
 		f.findSending(l, v)
