@@ -59,6 +59,7 @@ func (r *reconciler) factsWith(status *topics.SyncStatus, sku string, row *row, 
 	if w := r.works[sku]; w != nil {
 		f.reread, f.ledger = w.reread, w.progress.ledger
 	}
+	r.addLimits(f, sku, now)
 	f.drift = r.drifts[sku]
 	if f.drift == nil {
 		f.drift = driftIn(f.status)

@@ -51,13 +51,20 @@ func (f *facts) findStore(l *findings, v *verdict) {
 	if shop.trouble != nil && shop.trouble.outcome.Class == ClassShopUnauthorised {
 		l.add(topics.SyncShopUnauthorised, shop.trouble.evidence())
 	}
+	if shop.trouble != nil && shop.trouble.outcome.Code == CodeShopClosed {
+		l.add(topics.SyncShopClosed, shop.trouble.evidence())
+	}
 	if s := shop.policy.store; s != nil && len(s.Warehouses) == 0 {
 		l.add(topics.SyncNoWarehouse, nil)
 	}
 }
 
 func (t *trouble) evidence() map[string]any {
-	return map[string]any{"since": t.since, "code": t.outcome.Code, "message": t.outcome.Message}
+	e := map[string]any{"since": t.since, "code": t.outcome.Code, "message": t.outcome.Message}
+	if !t.until.IsZero() {
+		e["until"] = t.until
+	}
+	return e
 }
 
 // findPair finds what blocks the pair: switched off, not mapped, nothing known of the SKU.
@@ -94,18 +101,32 @@ func (f *facts) findSending(l *findings, v *verdict) {
 	if failed >= 0 && v.failures[failed].at >= f.shop.recoveredAt {
 		v.notBefore = f.status.NextAttemptAt
 	}
+	spent := f.spent[rankOf(v.want.qty, f.delivered(), v.cause)]
+	v.notBefore = max(v.notBefore, spent)
 	switch {
 	case failed >= 0:
 		x := &v.failures[failed]
 		l.add(x.class.reason(), x.evidence())
 	case f.shop.outage != 0:
 		l.add(f.shop.outage.reason(), map[string]any{"until": f.shop.pausedUntil})
+	case spent > f.now:
+		l.add(topics.SyncRateLimited, map[string]any{"until": spent})
+	case f.queue != nil:
+		l.add(topics.SyncRateLimited, map[string]any{"position": f.queue.position, "estimate": f.queue.at})
 	case f.drift == nil || v.cause != topics.SyncReadback:
 		l.add(topics.SyncWaiting, nil)
 	}
 	if f.drift != nil {
 		l.add(topics.SyncChangedOnMarketplace, f.drift.evidence())
 	}
+}
+
+// delivered is what the pair was last brought to; nil: it never was.
+func (f *facts) delivered() *topics.Delivered {
+	if f.status == nil {
+		return nil
+	}
+	return f.status.Delivered
 }
 
 // findSynced finds what to say of a pair that shows what it should.

@@ -49,6 +49,8 @@ type reconciler struct {
 	shop        shopFacts
 	credentials Credentials
 	limiter     *limit.Limiter // nil: no session yet
+	revisions   *limit.Daily   // of a listing; nil: no limit
+	fault       error          // of the notes: it ends the run
 
 	works       map[string]*work
 	ready       *queue
@@ -185,7 +187,12 @@ func (r *reconciler) open() error {
 
 // newLimits starts to count the store's requests anew, but for those of budgets of a day.
 func (r *reconciler) newLimits() (err error) {
-	r.limiter, err = limit.New(r.shop.traits.Rate, "limit/"+r.store, r.views)
+	rate, name := r.shop.traits.Rate, "limit/"+r.store
+	r.limiter, err = limit.New(rate, name, r.views)
+	r.revisions = nil
+	if err == nil && rate.Revisions > 0 {
+		r.revisions, err = limit.NewDaily(rate.Revisions, rate.Zone, name+"/revisions", r.views)
+	}
 	return err
 }
 
@@ -313,7 +320,9 @@ func (r *reconciler) run(ctx context.Context) error {
 		if err := r.applyBrake(ctx, now); err != nil {
 			return err
 		}
-		r.publish(ctx, now)
+		if err := errors.Join(r.publish(ctx, now), r.fault); err != nil {
+			return err
+		}
 		if err := r.send(ctx, now); err != nil {
 			return err
 		}
@@ -393,6 +402,7 @@ func (r *reconciler) wakeUp(ctx context.Context, now time.Time) error {
 			r.timed.add(w)
 		}
 	}
+	r.reopen(now)
 	if !r.recheckAt.IsZero() && !now.Before(r.recheckAt) {
 		return r.recheck(now)
 	}
@@ -455,6 +465,9 @@ func (r *reconciler) nextTime(now time.Time) time.Time {
 		consider(r.unpublished[0].at)
 	}
 	consider(r.recheckAt)
+	if t := r.shop.trouble; t != nil && !t.until.IsZero() {
+		consider(t.until.Time())
+	}
 	if len(r.near.fresh) > 0 && !r.nearRunning {
 		consider(later(now, r.nearAt))
 	}

@@ -37,11 +37,15 @@ func (r *reconciler) send(ctx context.Context, now time.Time) error {
 		if err != nil || !ok {
 			return err
 		}
-		if works := r.current(r.ready.take(max(1, r.shop.traits.Batch)), now); len(works) > 0 {
-			r.launch(ctx, works, now)
-		} else {
+		works := r.current(r.ready.take(max(1, r.shop.traits.Batch)), now)
+		if len(works) == 0 {
 			r.limiter.Done()
+			continue
 		}
+		if err := r.revise(works, now); err != nil {
+			return err
+		}
+		r.launch(ctx, works, now)
 	}
 	if r.limiter != nil {
 		r.limiter.Crowded(r.ready.len() > 0)
@@ -213,6 +217,7 @@ func (r *reconciler) handle(ctx context.Context, d result) error {
 	r.inFlight--
 	r.m.inFlight.Set(float64(r.inFlight))
 	r.clean(&d)
+	r.closeShop(&d)
 	if d.refresh {
 		r.refreshed(ctx, &d)
 		return nil

@@ -32,8 +32,9 @@ func (r *reconciler) plan(ctx context.Context, w *work, now time.Time) {
 	}
 }
 
-// publish writes the statuses that have stood for a while, and those that Kafka did not take.
-func (r *reconciler) publish(ctx context.Context, now time.Time) {
+// publish writes the statuses that have stood for a while, and those that Kafka did not take. An error is one of
+// the tables.
+func (r *reconciler) publish(ctx context.Context, now time.Time) error {
 	if len(r.unwritten) > 0 && !now.Before(r.rewriteAt) {
 		r.log.Error("statuses were not written: trying again", "count", len(r.unwritten))
 		for sku := range r.unwritten {
@@ -50,12 +51,16 @@ func (r *reconciler) publish(ctx context.Context, now time.Time) {
 		if !next.w.publishAt.Equal(next.at) {
 			continue // it changed, or was written, meanwhile
 		}
+		if err := r.placeInQueue(next.w, now); err != nil {
+			return err
+		}
 		if differs(next.w.status, &next.w.verdict, next.w.place == placeFlying) {
 			r.write(ctx, next.w, next.w.status, now)
 		}
 		next.w.publishAt = time.Time{}
 		r.forget(next.w)
 	}
+	return nil
 }
 
 // write produces the status that a work's verdict makes of its basis: the status before, with what an

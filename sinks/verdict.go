@@ -23,7 +23,9 @@ type facts struct {
 	braking bool
 	fellAt  topics.Time
 	drift   *drift
-	reread  bool // the shop showed another number than the one written, in its very answer
+	queue   *turn              // where the pair stands in the queue of a limited store; nil: nowhere
+	spent   [ranks]topics.Time // until when the budgets of its listings' day are used up, by urgency
+	reread  bool               // the shop showed another number than the one written, in its very answer
 }
 
 // shopFacts is what decides about all pairs of a store.
@@ -45,6 +47,13 @@ type shopFacts struct {
 type trouble struct {
 	outcome Outcome
 	since   topics.Time
+	until   topics.Time // when it is tried again by itself; zero: it is not
+}
+
+// turn is where a pair stands among those that wait for a limited store, and when it may be its turn.
+type turn struct {
+	position int
+	at       topics.Time
 }
 
 // want is what a pair should show.
