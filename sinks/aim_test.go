@@ -406,7 +406,7 @@ func TestSend_ACampaignThatBeginsWhileAPairWaitsHoldsIt(t *testing.T) {
 		w.stock("B=0")
 		w.eventually("the first", func() error { return want(len(d.products()), 1) })
 		w.stock("A=5")
-		w.says("s", "A", "pending waiting")
+		w.says("s", "A", "retrying rate_limited")
 		w.pass(5 * time.Minute)
 		w.says("s", "A", "blocked promo_locked")
 		if got := d.products(); len(got) != 1 {

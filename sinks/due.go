@@ -140,10 +140,15 @@ const heldKey = "held_targets"
 
 // heldIn returns the targets that nothing could be sent to when a status was written.
 func heldIn(s *topics.SyncStatus) []string {
+	return textsIn(s, heldKey)
+}
+
+// textsIn reads a list of texts out of a status's evidence.
+func textsIn(s *topics.SyncStatus, key string) []string {
 	if s == nil {
 		return nil
 	}
-	switch list := s.Evidence[heldKey].(type) {
+	switch list := s.Evidence[key].(type) {
 	case []string:
 		return list
 	case []any: // as JSON gave it back

@@ -235,8 +235,9 @@ func (r *reconciler) forget(w *work) {
 
 // differs tells whether a status says something else than a verdict.
 func differs(s *topics.SyncStatus, v *verdict, flying bool) bool {
+	near, _ := v.evidence[nearKey].([]string)
 	return s == nil || s.State != stateOf(v, flying) || s.Reason != v.reason || !slices.Equal(s.Also, v.also) ||
-		!slices.Equal(heldIn(s), v.held) || s.AutoDisabled != v.auto.disabled || s.AutoEnabledBy != v.auto.enabledBy
+		!slices.Equal(heldIn(s), v.held) || !slices.Equal(textsIn(s, nearKey), near) || s.AutoDisabled != v.auto.disabled || s.AutoEnabledBy != v.auto.enabledBy
 }
 
 // stateOf is the state that follows from a verdict's reason.

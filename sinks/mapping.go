@@ -12,6 +12,9 @@ const mappingPendingMost = 24 * time.Hour
 // passKey is where a status keeps when the catalogue was last read to its end.
 const passKey = "catalogue_read_at"
 
+// nearKey is where a status keeps what differs from the SKU by case or spaces only.
+const nearKey = "near_misses"
+
 // mapped tells whether the store lists the SKU, in whatever state.
 func (f *facts) mapped() bool { return f.list != nil && len(f.list.Targets) > 0 }
 
@@ -59,7 +62,7 @@ func (f *facts) mappingPending() (pending bool, end topics.Time) {
 func (f *facts) mismatch() map[string]any {
 	e := map[string]any{}
 	if len(f.near) > 0 {
-		e["near_misses"] = f.near
+		e[nearKey] = f.near
 	}
 	if pass := f.passAt(); !pass.IsZero() {
 		e[passKey] = pass
