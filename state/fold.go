@@ -216,7 +216,8 @@ func (it *item) applyOrder(m *topics.Order, now topics.Time) (Outcome, *topics.R
 	}
 	before := it.mark()
 	wide := it.widenForOrder(m, &next)
-	fresh := (!arrived || old.status == topics.OrderDraft) && m.Status != topics.OrderDraft
+	fresh := (!arrived || old.status == topics.OrderDraft) && m.Status != topics.OrderDraft &&
+		(m.StoreSKU == "" || m.StoreSKU == m.SKU) // else the store sells it under another text
 	return it.putOrder(m, old, &next, hash, fresh, before, wide)
 }
 

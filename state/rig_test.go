@@ -405,7 +405,7 @@ func (r *rig) expect(it *testenv.TruthItem, events []folded, revision int64) top
 		was, held := k.statuses[f.order.OrderLineID]
 		k.statuses[f.order.OrderLineID] = f.order.Status
 		isNew := (!held || was == topics.OrderDraft) && f.order.Status != topics.OrderDraft
-		if isNew && f.order.Store != "" {
+		if o := f.order; isNew && o.Store != "" && (o.StoreSKU == "" || o.StoreSKU == o.SKU) {
 			k.ordersFrom[f.order.Store] = revision
 		}
 	}

@@ -97,7 +97,7 @@ func (f *refolder) judgeOrder(j *Judged, o *topics.Order) {
 		return
 	}
 	isNew := (held == nil || held.Status == topics.OrderDraft) && o.Status != topics.OrderDraft
-	if isNew && o.Store != "" {
+	if isNew && o.Store != "" && (o.StoreSKU == "" || o.StoreSKU == o.SKU) {
 		it.from[o.Store] = true
 	}
 	it.Orders[o.OrderLineID] = &TruthOrder{Order: *o, Arrived: true, At: at}

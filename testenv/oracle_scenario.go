@@ -249,6 +249,8 @@ func parseOrderLine(words []string) (*topics.Order, error) {
 		switch name {
 		case "store":
 			o.Store = value
+		case "store_sku":
+			o.StoreSKU = value
 		case "at":
 			at = value
 		case "source":
