@@ -2,6 +2,7 @@ package dialect_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -183,4 +184,27 @@ func TestPatiently_EndsWithItsContext(t *testing.T) {
 			t.Errorf("got %v after %d requests and %s, want an error after 2 and 1.5 s", err, sent, time.Since(began))
 		}
 	})
+}
+
+func TestSteadily_ReadsAgainWhatMoved(t *testing.T) {
+	other := errors.New("refused")
+	for name, tc := range map[string]struct {
+		errs []error
+		read int
+		want error
+	}{
+		"at once":     {[]error{nil}, 1, nil},
+		"moved twice": {[]error{dialect.ErrMoved, dialect.ErrMoved, nil}, 3, nil},
+		"moves on":    {[]error{dialect.ErrMoved}, 3, dialect.ErrMoved},
+		"refused":     {[]error{other, nil}, 1, other},
+	} {
+		n := 0
+		err := dialect.Steadily(func() error {
+			n++
+			return tc.errs[min(n, len(tc.errs))-1]
+		})
+		if !errors.Is(err, tc.want) || n != tc.read {
+			t.Errorf("%s: got %v after %d reads, want %v after %d", name, err, n, tc.want, tc.read)
+		}
+	}
 }

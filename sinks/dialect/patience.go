@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,6 +50,22 @@ func Patiently(ctx context.Context, refresh func(context.Context) sinks.Outcome,
 			return failure(o)
 		}
 		pause *= 2
+	}
+}
+
+// ErrMoved reports a catalogue that changed while its pages were read: what moved from one page to another may not
+// have been seen.
+var ErrMoved = errors.New("the catalogue changed during the pass")
+
+// rounds is how often pages are read anew when the catalogue moved under them.
+const rounds = 3
+
+// Steadily reads pages until nothing moved under them, or it was tried often enough.
+func Steadily(pages func() error) error {
+	for n := 1; ; n++ {
+		if err := pages(); n == rounds || !errors.Is(err, ErrMoved) {
+			return err
+		}
 	}
 }
 

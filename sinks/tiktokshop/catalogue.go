@@ -95,7 +95,11 @@ func (s *session) addTo(g *sinks.Gather, only []string) func(*product) {
 // more than a search shows is split. The earlier half comes first: a product that changes meanwhile moves into a
 // window that is still to come.
 func (s *session) window(ctx context.Context, from, to int64, add func(*product)) error {
-	more, err := s.search(ctx, filter{Status: "ALL", UpdatedGE: from, UpdatedLE: to}, add)
+	more := false
+	err := dialect.Steadily(func() (err error) {
+		more, err = s.search(ctx, filter{Status: "ALL", UpdatedGE: from, UpdatedLE: to}, add)
+		return err
+	})
 	if !more || err != nil {
 		return err
 	}
@@ -119,6 +123,7 @@ const tooMany = "12052180"
 // search goes through the pages of a search; more tells that it holds more than it shows. What was added by then
 // is added again.
 func (s *session) search(ctx context.Context, f filter, add func(*product)) (more bool, err error) {
+	total, seen := -1, 0
 	for next, n := "", 0; ; n++ {
 		if n > resultsMost/pageSize {
 			return false, fmt.Errorf("list products: more than %d pages", n)
@@ -146,9 +151,15 @@ func (s *session) search(ctx context.Context, f filter, add func(*product)) (mor
 		for i := range page.Products {
 			add(&page.Products[i])
 		}
-		if next = page.Next; next == "" || len(page.Products) == 0 {
+		seen += len(page.Products)
+		next = page.Next
+		switch last := next == "" || len(page.Products) == 0; {
+		case total >= 0 && page.Total != total, last && seen == 0 && page.Total > 0:
+			return false, dialect.ErrMoved
+		case last:
 			return false, nil
 		}
+		total = page.Total
 	}
 }
 
