@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"stocksync/sinks"
+	"stocksync/topics"
 )
 
 // Options reads a store's options into a struct that holds the defaults.
@@ -46,6 +47,37 @@ func Base(a sinks.Account, name, text string) (string, error) {
 // a document as it is.
 func Number(text string) bool {
 	return text != "" && len(text) <= 20 && strings.Trim(text, "0123456789") == ""
+}
+
+// Units returns a quantity as marketplaces count: in whole units.
+func Units(q topics.Quantity) int64 { return int64(q / topics.One) }
+
+// Quantity returns so many units.
+func Quantity(units int64) topics.Quantity { return topics.Quantity(units) * topics.One }
+
+// Sendable returns the indexes of the updates that a request can hold, and notes why the others can't: ids that are
+// no numbers lead nowhere, and nothing may be named twice. id returns what the marketplace calls an update's target.
+func Sendable(updates []sinks.Update, outcomes []sinks.Outcome, id func(*topics.Target) string) []int {
+	var sent []int
+	seen := map[string]bool{}
+	for i := range updates {
+		t := &updates[i].Target
+		name := id(t)
+		switch {
+		case !Number(t.ProductID) || !Number(name):
+			outcomes[i] = sinks.Outcome{
+				Class: sinks.ClassNotFound, Code: "bad_id", Message: "product and variant id are numbers on this marketplace",
+			}
+		case seen[name]: // one thing of the shop under two SKUs of ours
+			outcomes[i] = sinks.Outcome{
+				Class: sinks.ClassTransient, Code: "not_sent", Message: "another update of this request has the same target",
+			}
+		default:
+			seen[name] = true
+			sent = append(sent, i)
+		}
+	}
+	return sent
 }
 
 // Need returns an error that names the credentials that are missing.

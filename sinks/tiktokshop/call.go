@@ -13,6 +13,7 @@ import (
 
 	"stocksync/sinks"
 	"stocksync/sinks/dialect"
+	"stocksync/sinks/token"
 )
 
 // envelope is what every answer is.
@@ -28,6 +29,7 @@ type said struct {
 	data       json.RawMessage
 	requestID  string
 	retryAfter time.Duration
+	grant      *token.Grant // nil when no request was made
 }
 
 // ask sends a request and reads the data of the answer into result. The outcome's class is ClassOK when it is
@@ -75,7 +77,7 @@ func (s *session) call(ctx context.Context, path string, query url.Values, body 
 	if o.Class == sinks.ClassToken {
 		c.grant.Refused(access)
 	}
-	return said{e.Data, e.RequestID, sinks.RetryAfter(resp.Header, time.Now())}, c.grant.Hide(o)
+	return said{e.Data, e.RequestID, sinks.RetryAfter(resp.Header, time.Now()), c.grant}, c.grant.Hide(o)
 }
 
 // read classifies an answer by its code, and one without a code by its status.

@@ -178,7 +178,7 @@ func (p *product) target(k *sku) topics.Target {
 		if i.WarehouseID != "" {
 			t.Locations = append(t.Locations, i.WarehouseID)
 		}
-		sum += topics.Quantity(i.Quantity) * topics.One
+		sum += dialect.Quantity(i.Quantity)
 	}
 	t.MarketplaceQty = &sum
 	return t

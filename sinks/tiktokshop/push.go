@@ -8,6 +8,7 @@ import (
 
 	"stocksync/sinks"
 	"stocksync/sinks/dialect"
+	"stocksync/sinks/token"
 	"stocksync/topics"
 )
 
@@ -49,9 +50,13 @@ func (s *session) Push(ctx context.Context, updates []sinks.Update) sinks.Reply 
 	r := sinks.Reply{
 		Whole: sinks.Outcome{Class: sinks.ClassOK}, Items: make([]sinks.Outcome, len(updates)), RequestID: sinks.RequestID(),
 	}
-	input, sent := sendable(updates, r.Items)
+	sent := dialect.Sendable(updates, r.Items, func(t *topics.Target) string { return t.VariantID })
 	if len(sent) == 0 {
 		return r
+	}
+	input := make([]skuInput, len(sent))
+	for n, i := range sent {
+		input[n] = skuInput{ID: updates[i].Target.VariantID, Inventory: inventory(&updates[i])}
 	}
 	path := "/product/202309/products/" + updates[sent[0]].Target.ProductID + "/inventory/update"
 	a, o := s.call(ctx, path, nil, map[string]any{"skus": input})
@@ -65,7 +70,7 @@ func (s *session) Push(ctx context.Context, updates []sinks.Update) sinks.Reply 
 	}
 	switch {
 	case o.Class == sinks.ClassOK:
-		s.results(&result, updates, sent, r.Items)
+		results(&result, updates, sent, r.Items, a.grant)
 	case ofProduct(o):
 		for _, i := range sent {
 			r.Items[i] = o
@@ -76,43 +81,17 @@ func (s *session) Push(ctx context.Context, updates []sinks.Update) sinks.Reply 
 	return r
 }
 
-// sendable returns the SKUs that can be sent with the indexes of their updates, and notes why the others can't.
-func sendable(updates []sinks.Update, outcomes []sinks.Outcome) (input []skuInput, sent []int) {
-	seen := map[string]bool{}
-	for i := range updates {
-		u := &updates[i]
-		id := u.Target.VariantID
-		switch {
-		case !dialect.Number(u.Target.ProductID) || !dialect.Number(id):
-			outcomes[i] = sinks.Outcome{
-				Class: sinks.ClassNotFound, Code: "bad_id", Message: "product and variant id are numbers on this marketplace",
-			}
-			continue
-		case seen[id]: // one SKU of the shop under two of ours: the request must not name it twice
-			outcomes[i] = sinks.Outcome{
-				Class: sinks.ClassTransient, Code: "not_sent", Message: "another update of this request is of the same variant",
-			}
-			continue
-		}
-		seen[id] = true
-		input, sent = append(input, skuInput{ID: id, Inventory: inventory(u)}), append(sent, i)
-	}
-	return input, sent
-}
-
 // inventory spreads an update over the warehouses.
 func inventory(u *sinks.Update) []inventoryInput {
 	if len(u.Locations) == 0 {
-		return []inventoryInput{{Quantity: units(u.Qty)}}
+		return []inventoryInput{{Quantity: dialect.Units(u.Qty)}}
 	}
 	list := make([]inventoryInput, len(u.Locations))
 	for i, l := range u.Locations {
-		list[i] = inventoryInput{WarehouseID: l.LocationID, Quantity: units(l.Qty)}
+		list[i] = inventoryInput{WarehouseID: l.LocationID, Quantity: dialect.Units(l.Qty)}
 	}
 	return list
 }
-
-func units(q topics.Quantity) int64 { return int64(q / topics.One) }
 
 // ofProduct tells whether the outcome of a request holds for each of its SKUs, so that smaller requests would
 // fare no better.
@@ -129,7 +108,7 @@ func ofProduct(o sinks.Outcome) bool {
 
 // results notes what became of each SKU: those that no error names succeeded. An error that names none is about
 // all, and one that names a SKU which was not sent puts all in doubt.
-func (s *session) results(f *failures, updates []sinks.Update, sent []int, outcomes []sinks.Outcome) {
+func results(f *failures, updates []sinks.Update, sent []int, outcomes []sinks.Outcome, grant *token.Grant) {
 	named := map[string]sinks.Outcome{}
 	rest := sinks.Outcome{Class: sinks.ClassOK}
 	for i := range f.Errors {
@@ -161,14 +140,6 @@ func (s *session) results(f *failures, updates []sinks.Update, sent []int, outco
 		if !ok {
 			o = rest
 		}
-		outcomes[i] = s.hide(o)
+		outcomes[i] = grant.Hide(o)
 	}
-}
-
-// hide takes tokens out of what the marketplace said of one SKU.
-func (s *session) hide(o sinks.Outcome) sinks.Outcome {
-	if c, err := s.open(); err == nil {
-		return c.grant.Hide(o)
-	}
-	return sinks.Outcome{Class: o.Class, Code: o.Code}
 }

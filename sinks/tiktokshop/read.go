@@ -6,7 +6,6 @@ import (
 
 	"stocksync/sinks"
 	"stocksync/sinks/dialect"
-	"stocksync/topics"
 )
 
 // readMost is the SKUs of one reading.
@@ -65,15 +64,15 @@ func (s *session) ReadBack(ctx context.Context, updates []sinks.Update) ([]sinks
 func (k *shownSKU) reading(u *sinks.Update) sinks.Reading {
 	r := sinks.Reading{Found: true}
 	if len(u.Locations) == 0 {
-		r.Qty = topics.Quantity(k.Available) * topics.One
+		r.Qty = dialect.Quantity(k.Available)
 		return r
 	}
 	for _, l := range u.Locations {
 		at := sinks.LocationReading{LocationID: l.LocationID}
 		for _, w := range k.Warehouses {
 			if w.ID == l.LocationID {
-				at.Qty = topics.Quantity(w.Available) * topics.One
-				at.Allocated = topics.Quantity(w.Committed) * topics.One
+				at.Qty = dialect.Quantity(w.Available)
+				at.Allocated = dialect.Quantity(w.Committed)
 			}
 		}
 		r.Qty, r.Allocated = r.Qty+at.Qty, r.Allocated+at.Allocated

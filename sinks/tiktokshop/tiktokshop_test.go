@@ -24,31 +24,16 @@ import (
 	"stocksync/topics"
 )
 
-// account is a store that leads to a shop, or to an address.
-func account(t *testing.T, options string, credentials map[string]string) sinks.Account {
-	t.Helper()
-	a := sinks.Account{Store: "toko", Options: []byte(options), HTTP: sinks.NewHTTP(true)}
-	a.Credentials = func() (sinks.Credentials, error) { return sinks.NewCredentials(credentials), nil }
-	t.Cleanup(a.HTTP.Close)
-	return a
-}
-
-// secrets returns the credentials of a store, but for some.
-func secrets(lack ...string) map[string]string {
-	all := map[string]string{
+func secrets() map[string]string {
+	return map[string]string{
 		"app_key": "29a39d", "app_secret": "e59af819cc", "access_token": "canary-access", "refresh_token": "canary-refresh",
 	}
-	for _, name := range lack {
-		delete(all, name)
-	}
-	return all
 }
 
 // open opens a store that leads to a shop.
 func open(t *testing.T, s *shop.Shop) sinks.Session {
 	t.Helper()
-	session, err := tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}.Open(
-		account(t, string(s.Options()), s.Credentials()))
+	session, err := conformance.Open(t, tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}, string(s.Options()), s.Credentials())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,20 +44,8 @@ func open(t *testing.T, s *shop.Shop) sinks.Session {
 // some.
 func answering(t *testing.T, status int, answer string, look func(r *http.Request, body string), lack ...string) sinks.Session {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Errorf("read request: %v", err)
-		}
-		if look != nil {
-			look(r, string(body))
-		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, answer)
-	}))
-	t.Cleanup(server.Close)
-	session, err := tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}.Open(
-		account(t, fmt.Sprintf(`{"shop_cipher":"ROW_x","url":%q,"auth_url":%q}`, server.URL, server.URL), secrets(lack...)))
+	url := conformance.Answering(t, status, answer, look)
+	session, err := conformance.Open(t, tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}, fmt.Sprintf(`{"shop_cipher":"ROW_x","url":%q,"auth_url":%q}`, url, url), conformance.Without(secrets(), lack...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,30 +117,21 @@ func TestOpen_ChecksOptionsAndSecrets(t *testing.T) {
 	}{
 		"all":                {good, all, safe, ""},
 		"Tokopedia":          {`{"shop_cipher":"ROW_x","platform":"TOKOPEDIA"}`, all, safe, ""},
-		"no access token":    {good, secrets("access_token"), safe, ""},
-		"no refresh token":   {good, secrets("refresh_token"), safe, ""},
+		"no access token":    {good, conformance.Without(all, "access_token"), safe, ""},
+		"no refresh token":   {good, conformance.Without(all, "refresh_token"), safe, ""},
 		"no cipher":          {`{}`, all, safe, "shop_cipher"},
 		"nothing":            {``, all, safe, "shop_cipher"},
 		"another platform":   {`{"shop_cipher":"ROW_x","platform":"SHOPEE"}`, all, safe, "options.platform"},
 		"no address":         {`{"shop_cipher":"ROW_x","url":"ftp://x"}`, all, safe, "options.url"},
 		"no auth address":    {`{"shop_cipher":"ROW_x","auth_url":""}`, all, safe, "options.auth_url"},
 		"no JSON":            {`{`, all, safe, "options"},
-		"no app key":         {good, secrets("app_key"), safe, "app_key"},
-		"no app secret":      {good, secrets("app_secret"), safe, "app_secret"},
-		"no token":           {good, secrets("access_token", "refresh_token"), safe, "refresh_token"},
+		"no app key":         {good, conformance.Without(all, "app_key"), safe, "app_key"},
+		"no app secret":      {good, conformance.Without(all, "app_secret"), safe, "app_secret"},
+		"no token":           {good, conformance.Without(all, "access_token", "refresh_token"), safe, "refresh_token"},
 		"no place for them":  {good, all, nil, "TOKENS_DIR"},
 		"no place, by empty": {good, all, token.NewSafe(""), "TOKENS_DIR"},
 	} {
-		_, err := tiktokshop.Adapter{Tokens: tc.safe}.Open(account(t, tc.options, tc.secrets))
-		got := fmt.Sprint(err)
-		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(got, tc.want) {
-			t.Errorf("%s: got %s, want %q", name, got, tc.want)
-		}
-		for _, secret := range all {
-			if strings.Contains(got, secret) {
-				t.Errorf("%s: the error tells a secret: %s", name, got)
-			}
-		}
+		conformance.WantOpen(t, name, tiktokshop.Adapter{Tokens: tc.safe}, tc.options, tc.secrets, tc.want)
 	}
 }
 
@@ -256,17 +220,7 @@ func TestPush_BelievesNothingThatTheAnswerDoesNotSay(t *testing.T) {
 		"data of another kind":          {200, `{"code":0,"data":[1]}`, "transient bad_answer - -"},
 	} {
 		r := answering(t, tc.status, tc.answer, nil).Push(t.Context(), updates("1", "2"))
-		got := r.Whole.Class.String()
-		if r.Whole.Class != sinks.ClassOK {
-			got += " " + r.Whole.Code
-		}
-		for _, o := range r.Items {
-			if o.Class == 0 {
-				got += " -"
-			} else {
-				got += " " + o.Class.String()
-			}
-		}
+		got := conformance.Classes(r)
 		if got != tc.want {
 			t.Errorf("%s: got %q, want %q", name, got, tc.want)
 		}
@@ -334,23 +288,6 @@ func TestRefresh_KnowsARefusalFromAFailure(t *testing.T) {
 	}
 }
 
-// listing returns what a pass finds, as "SKU: product/variant status platform locations quantity".
-func listing(t *testing.T, pass func(found func(topics.Listing) error) error) []string {
-	t.Helper()
-	var all []string
-	err := pass(func(l topics.Listing) error {
-		for _, x := range l.Targets {
-			all = append(all, fmt.Sprintf("%s: %s/%s %s %s %v %s", l.SKU, x.ProductID, x.VariantID, x.Status, x.Platform, x.Locations, x.MarketplaceQty))
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(all)
-	return all
-}
-
 func TestCatalogue_SaysWhetherStockCanBeWritten(t *testing.T) {
 	m := shop.Start(t, shop.Config{})
 	for _, it := range m.Items() {
@@ -377,7 +314,7 @@ func TestCatalogue_SaysWhetherStockCanBeWritten(t *testing.T) {
 	put(" a", "ACTIVATE", "", "")
 	put("", "ACTIVATE", "", "")
 	s := open(t, m)
-	got := listing(t, func(found func(topics.Listing) error) error {
+	got := conformance.Lines(t, func(found func(topics.Listing) error) error {
 		return s.(sinks.Cataloguer).Catalogue(t.Context(), found)
 	})
 	want := []string{
@@ -389,7 +326,7 @@ func TestCatalogue_SaysWhetherStockCanBeWritten(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	found := listing(t, func(found func(topics.Listing) error) error {
+	found := conformance.Lines(t, func(found func(topics.Listing) error) error {
 		return s.(sinks.Finder).Find(t.Context(), []string{"A", "I", "no", "b", "1", "2", "3", "4", "5", "6", "7", " a"}, found)
 	})
 	if diff := cmp.Diff([]string{want[0], want[1], want[9]}, found); diff != "" {
@@ -434,12 +371,11 @@ func TestCatalogue_TakesTheEarlierWindowFirst(t *testing.T) {
 		_, _ = io.WriteString(out, answer(w))
 	}))
 	defer server.Close()
-	s, err := tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}.Open(
-		account(t, fmt.Sprintf(`{"shop_cipher":"ROW_x","url":%q}`, server.URL), secrets()))
+	s, err := conformance.Open(t, tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}, fmt.Sprintf(`{"shop_cipher":"ROW_x","url":%q}`, server.URL), secrets())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := listing(t, func(found func(topics.Listing) error) error {
+	got := conformance.Lines(t, func(found func(topics.Listing) error) error {
 		return s.(sinks.Cataloguer).Catalogue(t.Context(), found)
 	})
 	if len(windows) != 3 || windows[1].GE != 0 || windows[1].LE == 0 || windows[2].GE != windows[1].LE+1 || windows[2].LE != 0 {
