@@ -169,6 +169,9 @@ func TestPatiently_TriesWhatMayWorkLater(t *testing.T) {
 				if sent != tc.sent || refreshes != tc.refreshes || time.Since(began) != tc.took || (err != nil) != tc.fails {
 					t.Errorf("got %d requests, %d refreshes, %s, %v, want %+v", sent, refreshes, time.Since(began), err, tc)
 				}
+				if said, ok := errors.AsType[*sinks.OutcomeError](err); tc.fails && (!ok || said.Outcome.Code == "") {
+					t.Errorf("got error %v, want what the marketplace answered", err)
+				}
 			})
 		})
 	}

@@ -3,7 +3,6 @@ package dialect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"stocksync/sinks"
@@ -18,7 +17,7 @@ const (
 
 // Patiently sends a request of a pass over a catalogue until it succeeds, fails for good, or was tried often
 // enough. After ClassToken it refreshes once. What the store's rate limit asks for is waited for elsewhere; the
-// pauses here are for what the marketplace fails at for a moment.
+// pauses here are for what the marketplace fails at for a moment. The error is a sinks.OutcomeError.
 func Patiently(ctx context.Context, refresh func(context.Context) sinks.Outcome, send func() sinks.Outcome) error {
 	pause, refreshed := firstPause, false
 	for n := 1; ; n++ {
@@ -28,26 +27,26 @@ func Patiently(ctx context.Context, refresh func(context.Context) sinks.Outcome,
 			return nil
 		case sinks.ClassToken:
 			if refreshed {
-				return failure(o)
+				return &sinks.OutcomeError{Outcome: o}
 			}
 			refreshed = true
 			if o = refresh(ctx); o.Class != sinks.ClassOK {
-				return failure(o)
+				return &sinks.OutcomeError{Outcome: o}
 			}
 			continue
 		case sinks.ClassTransient, sinks.ClassThrottle:
 		default:
-			return failure(o)
+			return &sinks.OutcomeError{Outcome: o}
 		}
 		if n == tries || ctx.Err() != nil {
-			return failure(o)
+			return &sinks.OutcomeError{Outcome: o}
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return failure(o)
+			return &sinks.OutcomeError{Outcome: o}
 		}
 		pause *= 2
 	}
@@ -67,9 +66,4 @@ func Steadily(pages func() error) error {
 			return err
 		}
 	}
-}
-
-// failure is an outcome as an error.
-func failure(o sinks.Outcome) error {
-	return fmt.Errorf("%s: %s: %s", o.Class, o.Code, o.Message)
 }
