@@ -36,7 +36,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka test-data sim crash mutants upgrade bench bench-peer lint fuzz check
+.PHONY: help build demo run test test-kafka test-data test-stores sim crash mutants upgrade bench bench-peer lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,13 @@ test-data: ## a year of real sales (1.47 M lines) through load and processor, ag
 	@command -v python3 >/dev/null || { \
 		echo "make test-data: python3 is not installed (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	STOCKSYNC_DATA=1 $(GO) test -count 1 -timeout 60m -v $(TESTFLAGS) ./testenv/realdata
+
+test-stores: ## with STORES=1: a real Vendure and a real Medusa, and all of stocksync before them; needs npm, PostgreSQL
+	@[ "$(STORES)" = 1 ] || { echo "make test-stores: say STORES=1 (it installs 850 MB into your cache)" >&2; exit 1; }
+	@for tool in node npm; do command -v $$tool >/dev/null || { \
+		echo "make test-stores: $$tool is not installed (Debian: apt-get install nodejs npm postgresql)" >&2; \
+		exit 1; }; done
+	STOCKSYNC_STORES=1 $(GO) test -count 1 -timeout 30m -v $(TESTFLAGS) ./testenv/stores
 
 sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEED (1) is the first hour's
 	GOGC=400 STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \

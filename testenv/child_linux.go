@@ -13,7 +13,10 @@ import (
 // dieWithUs makes the kernel kill the program when the thread that starts it ends, as it does when this
 // process ends in whatever way.
 func dieWithUs(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 }
 
 // stopped returns nil when every thread of a process has stopped: a signal to stop returns before that.

@@ -8,6 +8,7 @@
 //	once.go                what a test binary starts or builds once: Main
 //	child*.go              programs that do not outlive this one, on free ports
 //	wait.go                waiting for a condition: Until
+//	program.go             somebody else's program, such as a database or a shop
 //	process.go             the stocksync program as a child process: kill, terminate, pause
 //	wire.go                the network of one client: stalls, cuts, lost and held requests and answers
 //	sandbox*.go            a shop that speaks the webhook dialect
