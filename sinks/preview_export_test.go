@@ -1,0 +1,4 @@
+package sinks
+
+// ErrMisplaced opens errMisplaced to the tests.
+var ErrMisplaced = errMisplaced
