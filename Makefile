@@ -88,8 +88,8 @@ mutants: ## bugs planted one by one: each must turn the test red that is there f
 upgrade: ## a rolling upgrade between builds that write formats n and n+1 of the changelog
 	STOCKSYNC_UPGRADE=1 $(GO) test -count 1 -timeout 10m -v -run '^TestUpgrade_' ./processor
 
-bench: ## throughput of the pipeline beside its ceilings, after an answer check
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCH_PACKAGE)
+bench: ## speed beside its ceilings, after an answer check: on kfake, and on a real Kafka where java and mvn are found
+	$(if $(shell command -v java && command -v mvn),STOCKSYNC_KAFKA=1) $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout 60m $(TESTFLAGS) $(BENCH_PACKAGE)
 
 bench-peer: ## the processor beside the same job in Kafka Streams, on a real Kafka; needs java and mvn
 	STOCKSYNC_KAFKA=1 STOCKSYNC_PEER=1 $(GO) test -run '^$$' -bench '^BenchmarkPeer$$' -benchtime 1x -timeout 60m \

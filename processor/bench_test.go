@@ -27,6 +27,7 @@ import (
 //
 //	consume  a group of two members reads the input, read_committed
 //	R2       a stateless exactly-once copy with two outputs an event, two members, the same commits
+//	R2small  the same with outputs of the size that the processor's have
 //	fold     the processor: lines kept, durable state, two lanes; the answer is checked before a rate
 //	         is printed
 //
@@ -39,9 +40,7 @@ func BenchmarkPipeline(b *testing.B) {
 		zipf float64
 	}{{"uniform100k", 100_000, 0}, {"zipf1.1", 100_000, 1.1}, {"uniform1M", 1_000_000, 0}} {
 		b.Run(law.name, func(b *testing.B) {
-			for b.Loop() {
-				benchPipeline(b, law.skus, law.zipf)
-			}
+			eachBroker(b, func(b *testing.B, c *benchBroker) { benchPipeline(b, c, law.skus, law.zipf) })
 		})
 	}
 }
@@ -60,36 +59,57 @@ func benchEvents() int {
 	return 2_000_000
 }
 
-// benchTopics starts a broker with an installation on it.
-func benchTopics(b *testing.B) *testenv.Cluster {
+// benchBroker is a broker with an installation on it: kfake, which runs in this process, or a real one.
+type benchBroker struct {
+	*testenv.Cluster
+	real bool
+}
+
+// eachBroker runs a benchmark on a kfake of its own and, with STOCKSYNC_KAFKA=1, on a real Kafka of its own.
+func eachBroker(b *testing.B, bench func(b *testing.B, c *benchBroker)) {
 	b.Helper()
-	cluster, err := testenv.NewKfake(testenv.KfakeConfig{})
-	if err != nil {
-		b.Fatal(err)
+	for _, name := range []string{"kfake", "kafka"} {
+		if name == "kafka" && os.Getenv("STOCKSYNC_KAFKA") != "1" {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				bench(b, startBenchBroker(b, name == "kafka"))
+			}
+		})
 	}
-	b.Cleanup(func() { cluster.Close() })
-	if _, err := topics.Ensure(b.Context(), kadm.NewClient(cluster.Client(b)), topics.EnsureConfig{
-		Prefix: benchPrefix, Partitions: benchPartitions, SinkPartitions: 1, AllowDeleteChangelog: true,
+}
+
+func startBenchBroker(b *testing.B, real bool) *benchBroker {
+	b.Helper()
+	c := &benchBroker{real: real}
+	if real {
+		c.Cluster = testenv.StartKafka(b, 1)
+		if !c.Killable() {
+			b.Fatal("the broker's processor time is measured: it must be one of the test's own, not KAFKA_BROKERS")
+		}
+	} else {
+		c.Cluster = testenv.StartKfake(b)
+	}
+	if _, err := topics.Ensure(b.Context(), kadm.NewClient(c.Client(b)), topics.EnsureConfig{
+		Prefix: benchPrefix, Partitions: benchPartitions, SinkPartitions: 1, AllowDeleteChangelog: !real,
 	}); err != nil {
 		b.Fatal(err)
 	}
-	return cluster
+	return c
 }
 
-func benchPipeline(b *testing.B, skus int, zipf float64) {
+func benchPipeline(b *testing.B, c *benchBroker, skus int, zipf float64) {
 	b.Helper()
-	const prefix = benchPrefix
-	cluster := benchTopics(b)
-	admin := cluster.Client(b)
 	n := benchEvents()
 	next := ledgerLines(skus, zipf)
-	if _, err := testenv.Produce(b.Context(), cluster, next, testenv.ProduceConfig{Prefix: prefix, Events: n}); err != nil {
+	if _, err := testenv.Produce(b.Context(), c.Cluster, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: n}); err != nil {
 		b.Fatal(err)
 	}
-	consume := measure(b, "consume", n, func() { benchConsume(b, cluster, prefix, n) })
-	r2 := measure(b, "R2", n, func() { benchCopy(b, cluster, prefix, n) })
-	fold := measure(b, "fold", n, func() { benchFold(b, cluster, n) })
-	if err := testenv.Check(b.Context(), cluster, testenv.CheckConfig{Prefix: prefix, Policy: policy()}); err != nil {
+	consume := c.measure(b, "consume", n, func() { benchConsume(b, c.Cluster, benchPrefix, n) })
+	r2 := c.measure(b, "R2", n, func() { benchCopy(b, c.Cluster, "bench-copy", n, 0) })
+	fold := c.measure(b, "fold", n, func() { benchFold(b, c, n) })
+	if err := testenv.Check(b.Context(), c.Cluster, testenv.CheckConfig{Prefix: benchPrefix, Policy: policy()}); err != nil {
 		b.Fatalf("the answer is wrong, so its speed means nothing: %v", err)
 	}
 	b.ReportMetric(consume.wall, "consume-events/s")
@@ -97,36 +117,65 @@ func benchPipeline(b *testing.B, skus int, zipf float64) {
 	b.ReportMetric(fold.wall, "fold-events/s")
 	b.ReportMetric(fold.wall/r2.wall, "fold/R2")
 	b.ReportMetric(fold.cpu/r2.cpu, "fold/R2-cpu")
-	sizes, err := kadm.NewClient(admin).DescribeAllLogDirs(b.Context(), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	var outputs float64
 	for metric, base := range map[string]string{
 		"changelog-B/event": topics.Changelog, "availability-B/event": topics.AvailabilityTopic,
 	} {
-		var stored int64
-		for _, dirs := range sizes {
-			dirs.EachPartition(func(p kadm.DescribedLogDirPartition) {
-				if p.Topic == prefix.Name(base) {
-					stored += p.Size
-				}
-			})
-		}
-		b.ReportMetric(float64(stored)/float64(n), metric)
+		size := float64(c.stored(b, benchPrefix.Name(base))) / float64(n)
+		b.ReportMetric(size, metric)
+		outputs += size
 	}
+	small := c.measure(b, "R2small", n, func() { benchCopy(b, c.Cluster, "bench-small", n, int(outputs/2)) })
+	b.ReportMetric(fold.wall/small.wall, "fold/R2small")
+}
+
+// stored returns the bytes that the broker stores of a topic.
+func (c *benchBroker) stored(b *testing.B, topic string) (bytes int64) {
+	b.Helper()
+	sizes, err := kadm.NewClient(c.Client(b)).DescribeAllLogDirs(b.Context(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, dirs := range sizes {
+		dirs.EachPartition(func(p kadm.DescribedLogDirPartition) {
+			if p.Topic == topic {
+				bytes += p.Size
+			}
+		})
+	}
+	return bytes
 }
 
 // rate is events per second of wall time and of CPU time.
 type rate struct{ wall, cpu float64 }
 
-// measure runs fn and logs what it took, of CPU time the broker's included.
-func measure(b *testing.B, name string, n int, fn func()) rate {
+// measure runs fn and logs what it took, of CPU time the broker's included; kfake's can't be told from the
+// application's.
+func (c *benchBroker) measure(b *testing.B, name string, n int, fn func()) rate {
 	b.Helper()
-	began, cpu := time.Now(), cpuSeconds()
+	began, app, broker := time.Now(), cpuSeconds(), c.cpuSeconds(b)
 	fn()
-	wall, used := time.Since(began).Seconds(), cpuSeconds()-cpu
-	b.Logf("%-8s %9.0f events/s  %9.0f events/CPU-s", name, float64(n)/wall, float64(n)/used)
-	return rate{float64(n) / wall, float64(n) / used}
+	wall, a, k := time.Since(began).Seconds(), cpuSeconds()-app, c.cpuSeconds(b)-broker
+	events := float64(n)
+	apart := ""
+	if c.real {
+		apart = fmt.Sprintf("  application %.2f us, broker %.2f us an event", a/events*1e6, k/events*1e6)
+	}
+	b.Logf("%-8s %9.0f events/s  %9.0f events/CPU-s%s", name, events/wall, events/(a+k), apart)
+	return rate{events / wall, events / (a + k)}
+}
+
+// cpuSeconds is what a broker in a process of its own has used.
+func (c *benchBroker) cpuSeconds(b *testing.B) float64 {
+	b.Helper()
+	if !c.real {
+		return 0
+	}
+	used, err := c.CPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return used.Seconds()
 }
 
 func cpuSeconds() float64 {
@@ -199,19 +248,17 @@ func benchConsume(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int)
 	})
 }
 
-// benchCopy is R2: each record goes to two topics, exactly once.
-func benchCopy(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
+// benchCopy is R2: each record goes to two topics, exactly once, whole or its first size bytes.
+func benchCopy(b *testing.B, c *testenv.Cluster, name string, n, size int) {
 	b.Helper()
-	admin := kadm.NewClient(c.Client(b))
-	for _, name := range []string{"bench-copy-1", "bench-copy-2"} {
-		if _, err := admin.CreateTopic(b.Context(), benchPartitions, 1, nil, name); err != nil {
-			b.Fatal(err)
-		}
+	to := [2]string{name + "-1", name + "-2"}
+	if _, err := kadm.NewClient(c.Client(b)).CreateTopics(b.Context(), benchPartitions, 1, nil, to[:]...); err != nil {
+		b.Fatal(err)
 	}
 	members(b, n, func(ctx context.Context, lane int, count func(int)) {
 		s, err := kgo.NewGroupTransactSession(append(c.Opts, kgo.SeedBrokers(c.Brokers...),
-			kgo.TransactionalID(fmt.Sprint("bench-copy-", lane)), kgo.ConsumerGroup("bench-copy"),
-			kgo.ConsumeTopics(prefix.Name(topics.Mutations)), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+			kgo.TransactionalID(fmt.Sprint(name, "-", lane)), kgo.ConsumerGroup(name),
+			kgo.ConsumeTopics(benchPrefix.Name(topics.Mutations)), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 			kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 			kgo.MaxBufferedRecords(1<<20), kgo.MetadataMinAge(250*time.Millisecond))...)
 		if err != nil {
@@ -220,13 +267,13 @@ func benchCopy(b *testing.B, c *testenv.Cluster, prefix topics.Prefix, n int) {
 		}
 		defer s.Close()
 		for ctx.Err() == nil {
-			copyOnce(ctx, b, s, count)
+			copyOnce(ctx, b, s, to, size, count)
 		}
 	})
 }
 
 // copyOnce copies what comes in one commit interval.
-func copyOnce(ctx context.Context, b *testing.B, s *kgo.GroupTransactSession, count func(int)) {
+func copyOnce(ctx context.Context, b *testing.B, s *kgo.GroupTransactSession, to [2]string, size int, count func(int)) {
 	b.Helper()
 	until, cancel := context.WithTimeout(ctx, benchInterval)
 	defer cancel()
@@ -242,8 +289,12 @@ func copyOnce(ctx context.Context, b *testing.B, s *kgo.GroupTransactSession, co
 		return
 	}
 	for _, r := range records {
-		for _, to := range [...]string{"bench-copy-1", "bench-copy-2"} {
-			s.Produce(ctx, &kgo.Record{Topic: to, Partition: r.Partition, Key: r.Key, Value: r.Value}, nil)
+		value := r.Value
+		if size > 0 {
+			value = value[:min(size, len(value))]
+		}
+		for _, topic := range to {
+			s.Produce(ctx, &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key, Value: value}, nil)
 		}
 	}
 	committed, err := s.End(context.WithoutCancel(ctx), kgo.TryCommit)
@@ -256,12 +307,12 @@ func copyOnce(ctx context.Context, b *testing.B, s *kgo.GroupTransactSession, co
 }
 
 // runBench runs the processor until stop is called.
-func runBench(b *testing.B, c *testenv.Cluster) (p *processor.Processor, stop func()) {
+func runBench(b *testing.B, c *benchBroker) (p *processor.Processor, stop func()) {
 	b.Helper()
 	p, err := processor.New(processor.Config{
 		Brokers: c.Brokers, ClientOpts: c.Opts, Prefix: benchPrefix, InstanceID: "bench", StateDir: b.TempDir(),
 		Workers: benchLanes, CommitInterval: benchInterval, Policy: policy(),
-		EmbeddedBroker: true, Log: slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		EmbeddedBroker: !c.real, Log: slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -285,7 +336,7 @@ func folded(p *processor.Processor) (n int64) {
 	return n
 }
 
-func benchFold(b *testing.B, c *testenv.Cluster, n int) {
+func benchFold(b *testing.B, c *benchBroker, n int) {
 	b.Helper()
 	if name := os.Getenv("BENCH_PROFILE"); name != "" {
 		f, err := os.Create(name)

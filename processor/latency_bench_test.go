@@ -19,17 +19,16 @@ import (
 func BenchmarkLatency(b *testing.B) {
 	const (
 		perSecond = 10_000
-		seconds   = 10
-		warmUp    = 2 // seconds that are not measured
+		seconds   = 20
+		warmUp    = 5 // seconds that are not measured
 	)
-	for b.Loop() {
-		c := benchTopics(b)
+	eachBroker(b, func(b *testing.B, c *benchBroker) {
 		p, stop := runBench(b, c)
 		watch := watchCommits(p)
 		if err := testenv.Until(b.Context(), time.Millisecond, func(context.Context) error { return p.Ready() }); err != nil {
 			b.Fatal(err)
 		}
-		made, err := testenv.Produce(b.Context(), c, ledgerLines(100_000, 0), testenv.ProduceConfig{
+		made, err := testenv.Produce(b.Context(), c.Cluster, ledgerLines(100_000, 0), testenv.ProduceConfig{
 			Prefix: benchPrefix, Events: perSecond * seconds, Rate: perSecond,
 		})
 		if err != nil {
@@ -49,7 +48,7 @@ func BenchmarkLatency(b *testing.B) {
 		}
 		b.ReportMetric(float64(took.ValueAtQuantile(50))/1000, "p50-ms")
 		b.ReportMetric(float64(took.ValueAtQuantile(99))/1000, "p99-ms")
-	}
+	})
 }
 
 // commit is a moment at which a partition's mutations were seen to be committed up to an offset.

@@ -53,12 +53,12 @@ func BenchmarkNightlyLatency(b *testing.B) {
 
 func benchNightlyLatency(b *testing.B, rate int) {
 	b.Helper()
-	c := benchTopics(b)
+	c := startBenchBroker(b, false)
 	p, stop := runBench(b, c)
 	defer stop()
 	active, rounds := nightlyActive(b)
 	next, n := ledgerLines(active, 0), 3*active
-	if _, err := testenv.Produce(b.Context(), c, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: n}); err != nil {
+	if _, err := testenv.Produce(b.Context(), c.Cluster, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: n}); err != nil {
 		b.Fatal(err)
 	}
 	waitFolded(b, p, n)
@@ -66,7 +66,7 @@ func benchNightlyLatency(b *testing.B, rate int) {
 	round := func(took *hdrhistogram.Histogram) {
 		watch := watchCommits(p)
 		m := int(nightlyMeasured.Seconds()*float64(rate)) / rounds
-		made, err := testenv.Produce(b.Context(), c, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: m, Rate: float64(rate)})
+		made, err := testenv.Produce(b.Context(), c.Cluster, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: m, Rate: float64(rate)})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func benchNightlyLatency(b *testing.B, rate int) {
 	}
 	for range rounds {
 		round(quiet)
-		askBench(b, c)
+		askBench(b, c.Cluster)
 		waitNights(b, p, true)
 		before := emitted(p)
 		round(busy)
@@ -90,7 +90,7 @@ func benchNightlyLatency(b *testing.B, rate int) {
 		}
 		waitNights(b, p, false)
 	}
-	if err := testenv.Check(b.Context(), c, testenv.CheckConfig{Prefix: benchPrefix, Policy: policy()}); err != nil {
+	if err := testenv.Check(b.Context(), c.Cluster, testenv.CheckConfig{Prefix: benchPrefix, Policy: policy()}); err != nil {
 		b.Fatalf("the answer is wrong, so its speed means nothing: %v", err)
 	}
 	for _, q := range []float64{50, 99} {
