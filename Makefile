@@ -92,7 +92,7 @@ bench: ## speed beside its ceilings, after an answer check: on kfake, and on a r
 	$(if $(shell command -v java && command -v mvn),STOCKSYNC_KAFKA=1) $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout 60m $(TESTFLAGS) $(BENCH_PACKAGE)
 
 bench-peer: ## the processor beside the same job in Kafka Streams, on a real Kafka; needs java and mvn
-	STOCKSYNC_KAFKA=1 STOCKSYNC_PEER=1 $(GO) test -run '^$$' -bench '^BenchmarkPeer$$' -benchtime 1x -timeout 60m \
+	STOCKSYNC_KAFKA=1 STOCKSYNC_PEER=1 $(GO) test -run '^$$' -bench '^BenchmarkPeer' -benchtime 1x -timeout 60m \
 		./processor
 
 lint: ## golangci-lint with its formatters, go vet, go mod verify

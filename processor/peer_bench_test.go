@@ -30,13 +30,18 @@ func BenchmarkPeer(b *testing.B) {
 
 const peerCommit = 100 * time.Millisecond
 
-func benchPeer(b *testing.B) {
+func newPeerBench(b *testing.B) *peerBench {
 	b.Helper()
 	cluster := testenv.StartKafka(b, 1)
 	if !cluster.Killable() {
 		b.Fatal("the broker's processor time is measured: it must be one of the test's own, not KAFKA_BROKERS")
 	}
-	p := &peerBench{cluster: cluster, prefix: "peer.", admin: kadm.NewClient(cluster.Client(b)), events: benchEvents()}
+	return &peerBench{cluster: cluster, prefix: "peer.", admin: kadm.NewClient(cluster.Client(b)), events: benchEvents()}
+}
+
+func benchPeer(b *testing.B) {
+	b.Helper()
+	p := newPeerBench(b)
 	p.ensure(b)
 	p.preload(b)
 	var peer, ours [2]float64
@@ -135,22 +140,46 @@ func peerEvents(skus int) func() testenv.Event {
 // streams lets the peer catch up, and returns its events per CPU-second.
 func (p *peerBench) streams(b *testing.B, round int) float64 {
 	b.Helper()
+	c := p.streamsContender()
 	out := fmt.Sprintf("peer-out-%d", round)
+	c.out, c.group = out, fmt.Sprintf("peer-%d", round)
 	if _, err := p.admin.CreateTopic(b.Context(), benchPartitions, 1, nil, out); err != nil {
 		b.Fatal(err)
 	}
-	group := fmt.Sprintf("peer-%d", round)
-	app := testenv.StartPeer(b, testenv.PeerConfig{
-		Brokers: p.cluster.Brokers, Prefix: p.prefix, Out: out, Group: group, StateDir: b.TempDir(), Threads: benchLanes,
-		CommitInterval: peerCommit, Compression: "snappy",
-	})
-	rate := p.catchUp(b, "streams", group, app)
+	app := c.start(b, "bench", b.TempDir())
+	rate := p.catchUp(b, c.name, c.group, app)
 	p.stop(b, app)
 	err := testenv.CheckTotals(b.Context(), p.cluster, testenv.CheckConfig{Prefix: p.prefix, Policy: policy()}, out)
 	if err != nil {
 		b.Fatalf("the peer's answer is wrong, so its speed means nothing: %v", err)
 	}
 	return rate
+}
+
+// streamsContender is the peer.
+func (p *peerBench) streamsContender() *contender {
+	c := &contender{name: "streams", group: "peer", out: "peer-out"}
+	c.start = func(b *testing.B, _, dir string) *testenv.Process {
+		b.Helper()
+		return testenv.StartPeer(b, testenv.PeerConfig{
+			Brokers: p.cluster.Brokers, Prefix: p.prefix, Out: c.out, Group: c.group, StateDir: dir, Threads: benchLanes,
+			CommitInterval: peerCommit, Compression: "snappy",
+		})
+	}
+	return c
+}
+
+// stocksyncContender is the processor.
+func (p *peerBench) stocksyncContender() *contender {
+	c := &contender{name: "stocksync", group: p.prefix.Name("processor"), out: p.prefix.Name(topics.AvailabilityTopic)}
+	c.start = func(b *testing.B, id, dir string) *testenv.Process {
+		b.Helper()
+		return testenv.StartProcess(b, testenv.ProcessConfig{Args: []string{"processor"}, Env: map[string]string{
+			"KAFKA_BROKERS": p.cluster.Brokers[0], "TOPIC_PREFIX": string(p.prefix), "INSTANCE_ID": id,
+			"STATE_DIR": dir, "PROCESSOR_WORKERS": strconv.Itoa(benchLanes), "COMMIT_INTERVAL": peerCommit.String(),
+		}})
+	}
+	return c
 }
 
 // stocksync lets the processor catch up, and returns its events per CPU-second.
@@ -178,11 +207,9 @@ func (p *peerBench) stocksync(b *testing.B, round int) float64 {
 			b.Fatal(err)
 		}
 	}
-	app := testenv.StartProcess(b, testenv.ProcessConfig{Args: []string{"processor"}, Env: map[string]string{
-		"KAFKA_BROKERS": p.cluster.Brokers[0], "TOPIC_PREFIX": string(p.prefix), "INSTANCE_ID": "bench",
-		"STATE_DIR": b.TempDir(), "PROCESSOR_WORKERS": strconv.Itoa(benchLanes), "COMMIT_INTERVAL": peerCommit.String(),
-	}})
-	rate := p.catchUp(b, "stocksync", group, app)
+	c := p.stocksyncContender()
+	app := c.start(b, "bench", b.TempDir())
+	rate := p.catchUp(b, c.name, group, app)
 	p.stop(b, app)
 	if err := testenv.Check(b.Context(), p.cluster, testenv.CheckConfig{Prefix: p.prefix, Policy: policy()}); err != nil {
 		b.Fatalf("the answer is wrong, so its speed means nothing: %v", err)
