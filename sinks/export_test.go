@@ -50,6 +50,9 @@ type Facts struct {
 	Traits       Traits
 	Near         []string
 	PassAt       topics.Time
+	Seen, Ours   topics.Quantity // of a drift; none when they are the same
+	Braking      bool
+	Position     int // in the queue of a limited store; 0: not in it
 }
 
 func (f Facts) facts() *facts {
@@ -60,10 +63,17 @@ func (f Facts) facts() *facts {
 	if f.Trouble.Class != 0 {
 		shop.trouble = &trouble{outcome: f.Trouble, since: f.Now}
 	}
-	return &facts{
+	out := &facts{
 		now: f.Now, shop: shop, av: f.Availability, own: f.Own, all: f.AllSet, list: f.Listing, status: f.Status,
-		broken: f.Broken, blind: f.Blind, near: f.Near,
+		broken: f.Broken, blind: f.Blind, near: f.Near, braking: f.Braking,
 	}
+	if f.Seen != f.Ours {
+		out.drift = &drift{Drift: topics.Drift{Seen: f.Seen, Ours: f.Ours, At: f.Now}}
+	}
+	if f.Position > 0 {
+		out.queue = &turn{position: f.Position, at: f.Now}
+	}
+	return out
 }
 
 // Verdict is what judge says of Facts.

@@ -107,10 +107,11 @@ func (p *pair) judge() (string, sinks.Verdict) {
 	return text, v
 }
 
-// TestJudge_FindsEveryReason ensures that each reason this release can produce is found, with its state, and
-// with the others that hold beside it in the order of the design.
+// TestJudge_FindsEveryReason ensures that each reason of the design is found, with its state, and with the others
+// that hold beside it in the order of the design.
 func TestJudge_FindsEveryReason(t *testing.T) {
 	unauthorised := sinks.Outcome{Class: sinks.ClassShopUnauthorised, Code: "401", Message: "who are you"}
+	found := map[topics.SyncReason]bool{}
 	for name, tc := range map[string]struct {
 		change func(p *pair)
 		want   string
@@ -178,12 +179,48 @@ func TestJudge_FindsEveryReason(t *testing.T) {
 			p.store.DisableStockUpdate, p.store.Mode, p.store.Warehouses = true, topics.ModePreview, nil
 			p.Trouble, p.Own, p.Listed, p.Availability = unauthorised, off("s"), true, nil
 		}, "blocked config_error+store_disabled+preview+shop_unauthorised+no_warehouse+item_disabled+mapping_pending+no_transaction_yet"},
+		"closed":            {func(p *pair) { p.Trouble = sinks.Outcome{Class: sinks.ClassNotEditable, Code: sinks.CodeShopClosed} }, "blocked shop_closed"},
+		"auto-disabled":     {func(p *pair) { p.Listed, p.PassAt, p.Traits.AutoDisable = true, at(20), true }, "disabled auto_disabled+sku_mismatch"},
+		"no pass yet":       {func(p *pair) { p.Listed = true }, "unmapped mapping_pending"},
+		"not in the shop":   {func(p *pair) { p.Listed, p.PassAt = true, at(20) }, "unmapped sku_mismatch"},
+		"deleted":           {func(p *pair) { p.listing(func(t *topics.Target) { t.Status = topics.TargetDeleted }) }, "blocked listing_deleted"},
+		"banned":            {func(p *pair) { p.listing(func(t *topics.Target) { t.Status = topics.TargetBanned }) }, "blocked listing_banned"},
+		"archived":          {func(p *pair) { p.listing(func(t *topics.Target) { t.Status = topics.TargetArchived }) }, "blocked listing_archived"},
+		"inactive":          {func(p *pair) { p.listing(func(t *topics.Target) { t.Status = topics.TargetInactive }) }, "blocked listing_inactive"},
+		"untracked":         {func(p *pair) { p.listing(func(t *topics.Target) { t.Tracked = false }) }, "blocked listing_untracked"},
+		"several locations": {func(p *pair) { p.listing(func(t *topics.Target) { t.Locations = []string{"L1", "L2"} }) }, "blocked location_missing"},
+		"braked":            {func(p *pair) { p.want(101, 0); p.Braking = true }, "blocked braked"},
+		"a campaign locks": {func(p *pair) {
+			p.listing(func(t *topics.Target) { t.Promos = []topics.Promo{{Kind: topics.PromoLock}} })
+		}, "blocked promo_locked"},
+		"and it is banned": {func(p *pair) {
+			p.listing(func(t *topics.Target) {
+				t.Status, t.Promos = topics.TargetBanned, []topics.Promo{{Kind: topics.PromoLock}}
+			})
+		}, "blocked listing_banned"},
+		"a campaign lets it rise only": {func(p *pair) {
+			p.listing(func(t *topics.Target) { t.Promos = []topics.Promo{{Kind: topics.PromoRaiseOnly}} })
+			p.want(101, 9*qty)
+		}, "blocked raise_only"},
+		"a campaign's floor": {func(p *pair) {
+			p.listing(func(t *topics.Target) { t.Promos = []topics.Promo{{Kind: topics.PromoFloor, Floor: 10 * qty}} })
+			p.want(100, 9*qty)
+		}, "blocked below_reserved"},
+		"in the queue":            {func(p *pair) { p.want(101, 9*qty); p.Position = 7 }, "retrying rate_limited due:event"},
+		"changed there":           {func(p *pair) { p.Seen, p.Ours = 12*qty, 10*qty }, "pending changed_on_marketplace due:readback"},
+		"changed there, and new":  {func(p *pair) { p.Seen, p.Ours = 12*qty, 10*qty; p.want(101, 9*qty) }, "pending waiting+changed_on_marketplace due:event"},
+		"changed there, and down": {func(p *pair) { p.Seen, p.Ours, p.Outage = 12*qty, 10*qty, sinks.ClassTransient }, "retrying marketplace_error+changed_on_marketplace due:readback"},
+
 		"off and refused": {func(p *pair) { p.refused(sinks.ClassQuantity, 20); p.Own = off("s") }, "disabled item_disabled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := inSync()
 			tc.change(p)
 			got, v := p.judge()
+			found[v.Reason] = true
+			if v.State != v.Reason.State() {
+				t.Errorf("got state %s of reason %s, want %s", v.State, v.Reason, v.Reason.State())
+			}
 			if got != tc.want {
 				t.Errorf("got  %s\nwant %s (evidence %v)", got, tc.want, v.Evidence)
 			}
@@ -192,6 +229,18 @@ func TestJudge_FindsEveryReason(t *testing.T) {
 			}
 		})
 	}
+	for _, r := range topics.SyncReasons() {
+		if !found[r] {
+			t.Errorf("no case finds %s", r)
+		}
+	}
+}
+
+// listing makes the pair one of a store with a catalogue, whose one product was delivered to, and changes that.
+func (p *pair) listing(change func(t *topics.Target)) {
+	p.targets("1")
+	p.delivered("1")
+	p.target(0, change)
 }
 
 // inOrder compares reasons by their place in the design's list.
