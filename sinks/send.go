@@ -236,7 +236,7 @@ func (r *reconciler) handle(ctx context.Context, d result) error {
 	d.limiter.Told(d.reply.Bucket, d.ended)
 	d.limiter.Done()
 	r.wholeAnswer(ctx, &d)
-	if whole := d.reply.Whole.Class; whole.handling() == handleChange && len(d.loads) > 1 {
+	if d.spoiled() {
 		return r.split(ctx, &d)
 	}
 	for i := range d.loads {
@@ -359,6 +359,17 @@ func (r *reconciler) stop(o Outcome, now time.Time) {
 	r.recheckAt = now.Add(recheckEvery)
 	r.rescanDue = true // the reason of every pair is another now
 	r.showStopped()
+}
+
+// spoiled tells whether a request of several pairs was refused as a whole for what one of them may hold: a number,
+// a product, a campaign.
+func (d *result) spoiled() bool {
+	switch d.reply.Whole.Class.handling() {
+	case handleChange, handleWindow:
+		return len(d.loads) > 1
+	case handleDone, handleRetry, handleStop:
+	}
+	return false
 }
 
 // split sends the pairs of a request that was refused as a whole, for what one of them holds, again in

@@ -318,6 +318,36 @@ func TestSend_FindsTheUpdateThatSpoilsABatch(t *testing.T) {
 	})
 }
 
+// TestSend_ACampaignHoldsBackNoOtherOfItsBatch ensures that a shop which refuses a whole batch for one update that a
+// campaign forbids, and does not say which, gets all others at once.
+func TestSend_ACampaignHoldsBackNoOtherOfItsBatch(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		d := &dialect{together: true, traits: sinks.Traits{Batch: 16, InFlight: 1}}
+		d.push = func(updates []sinks.Update) sinks.Reply {
+			if slices.ContainsFunc(updates, func(u sinks.Update) bool { return u.SKU == "A07" }) {
+				return sinks.Reply{Whole: sinks.Outcome{Class: sinks.ClassRaiseOnly, Code: "4170"}}
+			}
+			r := sinks.Reply{Whole: sinks.Outcome{Class: sinks.ClassOK}}
+			for range updates {
+				r.Items = append(r.Items, r.Whole)
+			}
+			return r
+		}
+		w.speak(d)
+		began := time.Now()
+		w.stock(many("A", 16, 5))
+		w.says("s", "A07", "blocked raise_only")
+		for i := range 16 {
+			if i != 7 {
+				w.says("s", fmt.Sprintf("A%02d", i), "synced in_sync")
+			}
+		}
+		if pushed, _ := d.counts(); pushed > 12 || time.Since(began) > 2*time.Second {
+			t.Errorf("got %d requests in %s, want about two for each halving, and no waits", pushed, time.Since(began))
+		}
+	})
+}
+
 // TestSend_APairThatMakesEveryRequestFailDelaysNoOther ensures that a SKU which the shop cannot digest is
 // found, is tried now and then alone, and is not taken for an outage.
 func TestSend_APairThatMakesEveryRequestFailDelaysNoOther(t *testing.T) {
