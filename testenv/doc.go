@@ -12,6 +12,7 @@
 //	process.go             the stocksync program as a child process: kill, terminate, pause
 //	wire.go                the network of one client: stalls, cuts, lost and held requests and answers
 //	sandbox*.go            a shop that speaks the webhook dialect
+//	twin/                  shops on marketplaces: what they share, and a directory for each dialect
 //	workload*.go oracle*.go checker*.go   what goes in, what must come out, and whether it did
 //
 // # Which broker
