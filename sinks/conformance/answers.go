@@ -48,7 +48,8 @@ func Classes(r sinks.Reply) string {
 	return strings.Join(parts, " ")
 }
 
-// Lines runs a pass over a catalogue, or a look-up, and returns what it finds, sorted: "SKU: product/variant status platform locations quantity".
+// Lines runs a pass over a catalogue, or a look-up, and returns what it finds, sorted:
+// "SKU: product/variant status platform locations quantity".
 func Lines(t *testing.T, pass func(found func(topics.Listing) error) error) []string {
 	t.Helper()
 	var all []string
@@ -67,7 +68,9 @@ func Lines(t *testing.T, pass func(found func(topics.Listing) error) error) []st
 }
 
 // WantOpen checks that an adapter opens a store, or that its error says what is wanted and none of the secrets.
-func WantOpen(t *testing.T, name string, adapter sinks.Adapter, options string, credentials map[string]string, want string) {
+func WantOpen(
+	t *testing.T, name string, adapter sinks.Adapter, options string, credentials map[string]string, want string,
+) {
 	t.Helper()
 	_, err := Open(t, adapter, options, credentials)
 	got := fmt.Sprint(err)

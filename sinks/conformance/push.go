@@ -137,6 +137,7 @@ func (s *Subject) itemAnswer() (Answer, bool) {
 			if !a.Whole {
 				return a, true
 			}
+		default: // may pass, or is said of the shop
 		}
 	}
 	return Answer{}, false

@@ -83,7 +83,9 @@ func (s *session) call(ctx context.Context, method, path string, params url.Valu
 	if o.Class != sinks.ClassOK {
 		return said{}, o
 	}
-	a, o := s.send(ctx, c, method, s.options.URL, path, url.Values{"access_token": {access}}, params)
+	a, o := s.send(ctx, c, request{
+		method: method, base: s.options.URL, path: path, system: url.Values{"access_token": {access}}, params: params,
+	})
 	if o.Class == sinks.ClassToken {
 		c.grant.Refused(access)
 	}
@@ -91,24 +93,31 @@ func (s *session) call(ctx context.Context, method, path string, params url.Valu
 	return a, c.grant.Hide(o)
 }
 
+// request is one request before it is signed.
+type request struct {
+	method, base, path string
+	system             url.Values // beside those that every request has
+	params             url.Values // of the call
+}
+
 // send signs a request, sends it and classifies its answer. The system's parameters go into the query, those of the
 // call too when it reads, and else into the body; the signature is of all.
-func (s *session) send(ctx context.Context, c consent, method, base, path string, system, params url.Values) (said, sinks.Outcome) {
+func (s *session) send(ctx context.Context, c consent, q request) (said, sinks.Outcome) {
 	query := url.Values{
 		"app_key": {c.appKey}, "sign_method": {"sha256"}, "timestamp": {strconv.FormatInt(time.Now().UnixMilli(), 10)},
 	}
-	maps.Copy(query, system)
+	maps.Copy(query, q.system)
 	all := maps.Clone(query)
-	maps.Copy(all, params)
-	query.Set("sign", sign(c.appSecret, path, all))
-	r := sinks.Request{Method: method, Header: http.Header{"User-Agent": {"stocksync"}}}
-	if method == http.MethodGet {
-		maps.Copy(query, params)
+	maps.Copy(all, q.params)
+	query.Set("sign", sign(c.appSecret, q.path, all))
+	r := sinks.Request{Method: q.method, Header: http.Header{"User-Agent": {"stocksync"}}}
+	if q.method == http.MethodGet {
+		maps.Copy(query, q.params)
 	} else {
-		r.Body = []byte(params.Encode())
+		r.Body = []byte(q.params.Encode())
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")
 	}
-	r.URL = base + path + "?" + query.Encode()
+	r.URL = q.base + q.path + "?" + query.Encode()
 	resp, err := s.account.HTTP.Do(ctx, r)
 	if err != nil {
 		return said{}, sinks.ClassifyError(err)

@@ -42,7 +42,9 @@ func meanings() dialect.Table {
 			"4137", "ITEM_NOT_FOUND", "4136", "SELLER_SKU_NOT_FOUND", "207", "E207", "208", "E208", "E0002", "E0003",
 			"EDIT_ITEM_NOT_BELONG_SELLER",
 		}},
-		{Class: sinks.ClassNotFound, Says: []string{"item_not_found", "seller_sku_not_found", "sku not exist", "item not exist"}},
+		{Class: sinks.ClassNotFound, Says: []string{
+			"item_not_found", "seller_sku_not_found", "sku not exist", "item not exist",
+		}},
 		{Class: sinks.ClassNotEditable, Codes: []string{"E0004", "4155", "BIZ_CHECK_NO_EDIT_ITEM_LOCK", "4128", "LOCK"}},
 		{Class: sinks.ClassNotEditable, Says: []string{"biz_check_no_edit_item_lock"}},
 		{Class: sinks.ClassQuantity, Codes: []string{"4152", "THD_INVENTORY_ERR_INV_PARAM_ILLEGAL"}},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -205,9 +206,7 @@ func TestPush_SendsTheDialect(t *testing.T) {
 			t.Errorf("got  %s %s %s\nwant %s", r.Method, r.URL.Path, got, want)
 		}
 		all := r.URL.Query()
-		for name, values := range form {
-			all[name] = values
-		}
+		maps.Copy(all, form)
 		if all.Get("sign") != lazada.Sign("helloworld", "/product/stock/sellable/update", all) || all.Get("access_token") != "canary-access" ||
 			len(all.Get("timestamp")) != 13 || r.URL.Query().Has("payload") {
 			t.Errorf("got query %v", r.URL.Query())

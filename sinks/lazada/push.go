@@ -103,7 +103,9 @@ func input(u *sinks.Update) skuInput {
 
 // results notes what detail says of each SKU, and returns the outcome of the request: ClassOK when each reason names
 // whom it is about. What it does not name is left without an outcome, which makes it be sent again.
-func (s *session) results(detail []failure, updates []sinks.Update, sent []int, outcomes []sinks.Outcome) sinks.Outcome {
+func (s *session) results(
+	detail []failure, updates []sinks.Update, sent []int, outcomes []sinks.Outcome,
+) sinks.Outcome {
 	whole := sinks.Outcome{Class: sinks.ClassOK}
 	for i := range detail {
 		f := &detail[i]

@@ -32,7 +32,10 @@ func (s *session) pair(ctx context.Context, c consent, refresh string) (token.Pa
 		Refresh      string `json:"refresh_token"`
 		RefreshLives text   `json:"refresh_expires_in"` // of the consent: a refresh does not move it
 	}
-	a, o := s.send(ctx, c, http.MethodPost, s.options.AuthURL, "/auth/token/refresh", nil, url.Values{"refresh_token": {refresh}})
+	a, o := s.send(ctx, c, request{
+		method: http.MethodPost, base: s.options.AuthURL, path: "/auth/token/refresh",
+		params: url.Values{"refresh_token": {refresh}},
+	})
 	if o.Class != sinks.ClassOK {
 		return token.Pair{}, refused(o)
 	}

@@ -73,7 +73,9 @@ func (s *session) call(ctx context.Context, method, path string, query url.Value
 }
 
 // send sends a request and classifies its answer.
-func (s *session) send(ctx context.Context, method, path string, params url.Values, body any) (envelope, http.Header, sinks.Outcome) {
+func (s *session) send(
+	ctx context.Context, method, path string, params url.Values, body any,
+) (envelope, http.Header, sinks.Outcome) {
 	var text []byte
 	header := http.Header{"User-Agent": {"stocksync"}}
 	if body != nil {

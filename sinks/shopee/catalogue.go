@@ -155,11 +155,11 @@ func (s *session) promotions(ctx context.Context, ids []string) (map[promotion]i
 		}
 		for _, it := range page.Success {
 			for _, p := range it.Promotions {
-				id := p.itemModel.ID.String()
+				id := p.ID.String()
 				if id == "0" {
 					id = ""
 				}
-				at := promotion{it.item.ID.String(), id}
+				at := promotion{it.ID.String(), id}
 				ends[at] = max(ends[at], p.End)
 			}
 		}

@@ -53,8 +53,7 @@ func ofItem(o sinks.Outcome) bool {
 // meanings is the table of the codes. It has a class for everything: what no rule knows is not tried again, unless
 // it says that it may pass, for every failure counts against the application.
 //
-// error_auth, error_param, error_server and error_inner mean many things: what
-// their messages tell comes first.
+// error_auth, error_param, error_server and error_inner mean many things: what their messages tell comes first.
 func meanings() dialect.Table {
 	return append(bySaying(), byCode()...)
 }
@@ -66,7 +65,8 @@ func bySaying() dialect.Table {
 	return dialect.Table{
 		{Class: sinks.ClassToken, Codes: auth, Says: []string{"invalid access_token"}},
 		{Class: sinks.ClassConfig, Codes: auth, Says: []string{
-			"partner_id", "app is deleted", "permissions for authorizations", "no permission to current api", "cnsc shop not upgraded",
+			"partner_id", "app is deleted", "permissions for authorizations", "no permission to current api",
+			"cnsc shop not upgraded",
 		}},
 		{Class: sinks.ClassConfig, Codes: param, Says: []string{
 			"timestamp", "sign in query", "partner_id", "access_token in query", "shop_id", "request path", "gateway",
@@ -110,12 +110,16 @@ func byCode() dialect.Table {
 			"error_model_update_stock_model_in_promotion", "error_in_item_promotion_nomodel_to_models",
 		}},
 		{Class: sinks.ClassLocation, Codes: []string{"error_not_in_whitelist"}},
-		{Class: sinks.ClassManagedElsewhere, Codes: []string{"error_wms_shop_block_upate_stock", "error_busi_cannot_edit_vsku"}},
+		{Class: sinks.ClassManagedElsewhere, Codes: []string{
+			"error_wms_shop_block_upate_stock", "error_busi_cannot_edit_vsku",
+		}},
 		{Class: sinks.ClassThrottle, Codes: []string{"error_rate_limit", quotaSpent}},
 		{Class: sinks.ClassTransient, Codes: []string{
 			"error_server", "error_inner", "error_system_busy", "error_network", "error_data", updateFailed,
 		}},
-		{Class: sinks.ClassTransient, Says: []string{"system error", "try again", "try later", "busy", "timeout", "timed out"}},
+		{Class: sinks.ClassTransient, Says: []string{
+			"system error", "try again", "try later", "busy", "timeout", "timed out",
+		}},
 		{Class: sinks.ClassQuantity}, // whatever else: refused until something changes
 	}
 }

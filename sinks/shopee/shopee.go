@@ -20,9 +20,10 @@
 //   - A refresh token is good once for each shop of a consent; the access token before it lasts 5 minutes more.
 //
 // Where the reference is silent, this is assumed: that 10 requests a second are taken (no rate is published, and
-// throttling slows down); that two requests for models of one item at a time do no harm; that an error which
-// no rule knows is one for good, unless it says that it may pass; that an entry of success_list with another stock than was sent was not
-// applied. Merchants who sell across borders (CNSC, KRSC) set stock by another call, which is not made here.
+// throttling slows down); that two requests for models of one item at a time do no harm; that an error which no rule
+// knows is one for good, unless it says that it may pass; that an entry of success_list with another stock than was
+// sent was not applied. Merchants who sell across borders (CNSC, KRSC) set stock by another call, which is not made
+// here.
 //
 // A target is a model: its product_id is the item's id, its variant_id the model's, and empty for an item without
 // models. Options are

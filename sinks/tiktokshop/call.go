@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -60,9 +61,7 @@ func (s *session) call(ctx context.Context, path string, query url.Values, body 
 		"app_key": {c.appKey}, "shop_cipher": {s.options.ShopCipher},
 		"timestamp": {strconv.FormatInt(time.Now().Unix(), 10)},
 	}
-	for name, values := range query {
-		params[name] = values
-	}
+	maps.Copy(params, query)
 	params.Set("sign", sign(c.appSecret, path, params, string(text)))
 	resp, err := s.account.HTTP.Do(ctx, sinks.Request{
 		Method: http.MethodPost, URL: s.options.URL + path + "?" + params.Encode(), Body: text,

@@ -49,10 +49,12 @@ func (f file) load() (p Pair, ok bool, err error) {
 	}
 	var k kept
 	if json.Unmarshal(text, &k) != nil || k.Access == "" && k.Refresh == "" {
-		return Pair{}, false, fmt.Errorf("read tokens: %s is damaged: remove it and have the seller consent again", f.path())
+		return Pair{}, false, fmt.Errorf("read tokens: %s is damaged: remove it, and the seller must consent again",
+			f.path())
 	}
 	if k.Format != format {
-		return Pair{}, false, fmt.Errorf("read tokens: %s has format %d, and this release reads %d", f.path(), k.Format, format)
+		return Pair{}, false, fmt.Errorf("read tokens: %s has format %d, and this release reads %d",
+			f.path(), k.Format, format)
 	}
 	return Pair{k.Access, k.Refresh, k.AccessUntil, k.RefreshUntil}, true, nil
 }

@@ -53,6 +53,7 @@ func (x *Exchange) Refused(index int) (Refusal, bool) {
 		return x.fault.Refusal, !x.fault.Refusal.Whole
 	case FaultPartial:
 		return x.fault.Refusal, index%2 == 0
+	default: // refuse no item
 	}
 	return Refusal{}, false
 }

@@ -3,6 +3,7 @@ package twin_test
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -117,9 +118,7 @@ func TestMarketplaces_CheckWhoAsks(t *testing.T) {
 				t.Errorf("as it was: got %s", got)
 			}
 			refused := map[string]func(*url.URL, http.Header, []byte) []byte{}
-			for what, change := range tc.change {
-				refused[what] = change
-			}
+			maps.Copy(refused, tc.change)
 			for _, p := range tc.params {
 				refused["no "+p] = param(p, "")
 				refused["another "+p] = param(p, "1700000000")

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -251,9 +252,7 @@ func (t *Twin) breach(text string) {
 // send answers a request.
 func (t *Twin) send(x *Exchange, a Answer) {
 	status := cmp.Or(a.Status, http.StatusOK)
-	for name, values := range a.Header {
-		x.w.Header()[name] = values
-	}
+	maps.Copy(x.w.Header(), a.Header)
 	if x.w.Header().Get("Content-Type") == "" {
 		x.w.Header().Set("Content-Type", "application/json")
 	}

@@ -149,6 +149,7 @@ func (s *Shop) Serve(x *twin.Exchange) twin.Answer {
 		return s.list(x, all)
 	case twin.OpOther:
 		return s.warehouses(all)
+	default:
 	}
 	return said("InvalidApiPath", "The specified API path is invalid", nil)
 }
@@ -175,14 +176,13 @@ func data(value any) twin.Answer {
 // signed checks which application asks.
 func (s *Shop) signed(x *twin.Exchange, params url.Values) (twin.Answer, bool) {
 	at, err := strconv.ParseInt(params.Get("timestamp"), 10, 64)
-	text := strings.TrimPrefix(x.Request.URL.Path, "/rest")
+	mac := hmac.New(sha256.New, []byte(appSecret))
+	mac.Write([]byte(strings.TrimPrefix(x.Request.URL.Path, "/rest")))
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if name != "sign" && params.Get(name) != "" {
-			text += name + params.Get(name)
+			mac.Write([]byte(name + params.Get(name)))
 		}
 	}
-	mac := hmac.New(sha256.New, []byte(appSecret))
-	mac.Write([]byte(text))
 	sign := strings.ToUpper(hex.EncodeToString(mac.Sum(nil)))
 	switch {
 	case params.Get("app_key") != appKey || params.Get("sign_method") != "sha256":

@@ -34,7 +34,7 @@ func (s *Shop) push(x *twin.Exchange, payload string) twin.Answer {
 		return said("5", "E005: Invalid Request Format", nil)
 	}
 	if len(doc.SKUs) > 50 {
-		return said("4171", "The updated SKU quantity exceeds the maximum number 50, please do not update more than 50 SKUs at once", nil)
+		return said("4171", "The updated SKU quantity exceeds the maximum number 50", nil)
 	}
 	var detail []any
 	for i := range doc.SKUs {

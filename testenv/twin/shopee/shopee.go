@@ -159,7 +159,8 @@ func (s *Shop) Serve(x *twin.Exchange) twin.Answer {
 // said is an answer. Its code is empty when it is a success. The status says nothing.
 func said(code, message string, response any) twin.Answer {
 	return twin.JSON(http.StatusOK, map[string]any{
-		"error": code, "message": message, "warning": "", "request_id": "b47087cbd3b2687193e2573dad2f4a3c", "response": response,
+		"error": code, "message": message, "warning": "", "response": response,
+		"request_id": "b47087cbd3b2687193e2573dad2f4a3c",
 	})
 }
 
@@ -194,8 +195,9 @@ func (s *Shop) authorise(x *twin.Exchange) (twin.Answer, bool) {
 		return said("shop_no_linked", "Partner and shop has no linked.", nil), false
 	case twin.TokenExpired:
 		return said("invalid_acceess_token", "Invalid access_token, please have a check.", nil), false
+	default:
+		return said("error_auth", "Invalid access_token.", nil), false
 	}
-	return said("error_auth", "Invalid access_token.", nil), false
 }
 
 // refresh gives a new pair. It is not in a response.

@@ -35,14 +35,42 @@ func variant(model json.Number) string {
 func (s *Shop) push(x *twin.Exchange) twin.Answer {
 	var in input
 	if json.Unmarshal(x.Body, &in) != nil || len(in.Stock) == 0 || len(in.Stock) > 50 {
-		return said("product.error_param", "Parameter is not match the constraints, stock_list: length should be between 1 to 50.", nil)
+		return said("product.error_param", "Parameter is not match the constraints, stock_list: 1 to 50.", nil)
 	}
+	if code, why := s.refusesAll(&in); code != "" {
+		return said(code, why, nil)
+	}
+	item := in.ItemID.String()
+	success, failure := []any{}, []any{}
+	for i, m := range in.Stock {
+		id := number(x.Echo(m.ModelID.String()))
+		if why := s.refuses(x, i, &in); why != "" {
+			failure = append(failure, map[string]any{"model_id": id, "failed_reason": why})
+			continue
+		}
+		for _, l := range m.Seller {
+			qty := topics.Quantity(*l.Stock) * topics.One
+			x.Set(twin.ID{Product: item, Variant: variant(m.ModelID)}, l.LocationID, qty)
+			success = append(success, map[string]any{"model_id": id, "location_id": l.LocationID, "stock": *l.Stock})
+		}
+	}
+	lists := map[string]any{"success_list": success, "failure_list": failure}
+	if len(failure) > 0 {
+		return said("product."+updateFailed, "Update stock failed, please check failure_list for detailed reason", lists)
+	}
+	return said("", "", lists)
+}
+
+const updateFailed = "error_busi_update_stock_failed"
+
+// refusesAll says why a request is refused as such; the code is empty when it is not.
+func (s *Shop) refusesAll(in *input) (code, why string) {
 	models := s.Variants(in.ItemID.String())
 	switch {
 	case len(models) == 0:
-		return said("error_item_not_found", "Item_id is not found.", nil)
+		return "error_item_not_found", "Item_id is not found."
 	case strings.HasSuffix(models[0].Status, "_DELETE"):
-		return said("error_item_uneditable", "Can't edit this item. item status can not support editing.", nil)
+		return "error_item_uneditable", "Can't edit this item. item status can not support editing."
 	}
 	seen := map[string]bool{}
 	for _, m := range in.Stock {
@@ -50,33 +78,15 @@ func (s *Shop) push(x *twin.Exchange) twin.Answer {
 		_, ok := s.Item(twin.ID{Product: in.ItemID.String(), Variant: id})
 		switch {
 		case seen[id]:
-			return said("error_param", "Repeat model_id.", nil)
+			return "error_param", "Repeat model_id."
 		case !ok && id == "":
-			return said("error_edit_item_stock_for_item_has_model", "Can't to edit item stock directly while item has models.", nil)
+			return "error_edit_item_stock_for_item_has_model", "Can't to edit item stock directly while item has models."
 		case !ok:
-			return said("error_param", "Wrong model_id.", nil)
+			return "error_param", "Wrong model_id."
 		}
 		seen[id] = true
 	}
-	success, failure := []any{}, []any{}
-	for i := range in.Stock {
-		if why := s.refuses(x, i, &in); why != "" {
-			failure = append(failure, map[string]any{"model_id": number(x.Echo(in.Stock[i].ModelID.String())), "failed_reason": why})
-			continue
-		}
-		m := in.Stock[i]
-		for _, l := range m.Seller {
-			x.Set(twin.ID{Product: in.ItemID.String(), Variant: variant(m.ModelID)}, l.LocationID, topics.Quantity(*l.Stock)*topics.One)
-			success = append(success, map[string]any{
-				"model_id": number(x.Echo(m.ModelID.String())), "location_id": l.LocationID, "stock": *l.Stock,
-			})
-		}
-	}
-	lists := map[string]any{"success_list": success, "failure_list": failure}
-	if len(failure) > 0 {
-		return said("product.error_busi_update_stock_failed", "Update stock failed, please check failure_list for detailed reason", lists)
-	}
-	return said("", "", lists)
+	return "", ""
 }
 
 // number is an id as it is written.

@@ -142,6 +142,7 @@ func (s *Shop) Serve(x *twin.Exchange) twin.Answer {
 		return s.read(x)
 	case twin.OpList:
 		return s.list(x)
+	default:
 	}
 	return said(36009009, "Invalid path. The specified path does not match any available endpoint.", nil)
 }
@@ -177,7 +178,7 @@ func (s *Shop) authorise(x *twin.Exchange) (twin.Answer, bool) {
 	case x.Query.Get("app_key") != appKey:
 		return said(36009004, "Invalid credentials. Invalid `app_key` query parameter.", nil), false
 	case x.Query.Get("sign") == "":
-		return said(36009004, "Missing credentials. The request does not include a required signature in the query.", nil), false
+		return said(36009004, "Missing credentials. The request does not include a required signature.", nil), false
 	case !hmac.Equal([]byte(x.Query.Get("sign")), []byte(signature(x.Request.URL.Path, x.Query, x.Body))):
 		return said(106001, "Invalid credentials. The `sign` query parameter is invalid.", nil), false
 	case err != nil || age > 5*time.Minute || age < -30*time.Second:
@@ -196,21 +197,22 @@ func (s *Shop) authorise(x *twin.Exchange) (twin.Answer, bool) {
 	case shopCipher:
 		return twin.Answer{}, true
 	case "":
-		return said(106013, "Missing identifier. The `shop_cipher` query parameter is required to identify the target shop.", nil), false
+		return said(106013, "Missing identifier. The `shop_cipher` query parameter is required.", nil), false
 	}
 	return said(101000, "Invalid query or header. Token and shop_cipher do not match.", nil), false
 }
 
 // signature is what a request must be signed with.
 func signature(path string, query url.Values, body []byte) string {
-	text := appSecret + path
+	mac := hmac.New(sha256.New, []byte(appSecret))
+	mac.Write([]byte(appSecret + path))
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if name != "sign" && name != "access_token" {
-			text += name + query.Get(name)
+			mac.Write([]byte(name + query.Get(name)))
 		}
 	}
-	mac := hmac.New(sha256.New, []byte(appSecret))
-	mac.Write([]byte(text + string(body) + appSecret))
+	mac.Write(body)
+	mac.Write([]byte(appSecret))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
