@@ -94,3 +94,38 @@ func Without(credentials map[string]string, names ...string) map[string]string {
 	}
 	return rest
 }
+
+// RefreshAnswer is an answer to a refresh, and the class that it means.
+type RefreshAnswer struct {
+	Status int
+	Answer string
+	Want   sinks.Class
+}
+
+// WantRefreshes checks what becomes of a refresh by each answer. open opens a store at an address that has no access
+// token yet, so that its update must be refreshed for first; asks tells whether a request is the refresh that is due.
+func WantRefreshes(t *testing.T, answers map[string]RefreshAnswer, open func(url string) sinks.Session,
+	one []sinks.Update, asks func(r *http.Request, body string) bool,
+) {
+	t.Helper()
+	for name, a := range answers {
+		asked := 0
+		s := open(Answering(t, a.Status, a.Answer, func(r *http.Request, body string) {
+			asked++
+			if !asks(r, body) {
+				t.Errorf("%s: got %s %s %s", name, r.Method, r.URL, body)
+			}
+		}))
+		if r := s.Push(t.Context(), one); r.Whole.Class != sinks.ClassToken || asked > 0 {
+			t.Errorf("%s: without a token: got %+v after %d requests, want token after none", name, r.Whole, asked)
+		}
+		refresher, ok := s.(sinks.Refresher)
+		if !ok {
+			t.Fatalf("%s: the session can't refresh", name)
+		}
+		o := refresher.Refresh(t.Context())
+		if o.Class != a.Want || strings.Contains(o.Message, "canary") || asked != 1 {
+			t.Errorf("%s: got %+v after %d requests, want %s after one", name, o, asked, a.Want)
+		}
+	}
+}

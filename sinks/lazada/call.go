@@ -75,11 +75,7 @@ func (s *session) ask(ctx context.Context, path string, params url.Values, resul
 
 // call sends a signed request in the shop's name.
 func (s *session) call(ctx context.Context, method, path string, params url.Values) (said, sinks.Outcome) {
-	c, err := s.open()
-	if err != nil {
-		return said{}, dialect.Unreadable(err)
-	}
-	access, o := c.grant.Use(time.Now())
+	c, access, o := s.keys().Use(s.account, s.tokens)
 	if o.Class != sinks.ClassOK {
 		return said{}, o
 	}
@@ -87,10 +83,10 @@ func (s *session) call(ctx context.Context, method, path string, params url.Valu
 		method: method, base: s.options.URL, path: path, system: url.Values{"access_token": {access}}, params: params,
 	})
 	if o.Class == sinks.ClassToken {
-		c.grant.Refused(access)
+		c.Grant.Refused(access)
 	}
-	a.grant = c.grant
-	return a, c.grant.Hide(o)
+	a.grant = c.Grant
+	return a, c.Grant.Hide(o)
 }
 
 // request is one request before it is signed.
@@ -102,14 +98,14 @@ type request struct {
 
 // send signs a request, sends it and classifies its answer. The system's parameters go into the query, those of the
 // call too when it reads, and else into the body; the signature is of all.
-func (s *session) send(ctx context.Context, c consent, q request) (said, sinks.Outcome) {
+func (s *session) send(ctx context.Context, c dialect.Consent, q request) (said, sinks.Outcome) {
 	query := url.Values{
-		"app_key": {c.appKey}, "sign_method": {"sha256"}, "timestamp": {strconv.FormatInt(time.Now().UnixMilli(), 10)},
+		"app_key": {c.App}, "sign_method": {"sha256"}, "timestamp": {strconv.FormatInt(time.Now().UnixMilli(), 10)},
 	}
 	maps.Copy(query, q.system)
 	all := maps.Clone(query)
 	maps.Copy(all, q.params)
-	query.Set("sign", sign(c.appSecret, q.path, all))
+	query.Set("sign", sign(c.Secret, q.path, all))
 	r := sinks.Request{Method: q.method, Header: http.Header{"User-Agent": {"stocksync"}}}
 	if q.method == http.MethodGet {
 		maps.Copy(query, q.params)

@@ -55,9 +55,9 @@ func openAt(t *testing.T, address string, lack ...string) sinks.Session {
 }
 
 // answering opens a store whose every request is answered the same, after a look at it.
-func answering(t *testing.T, status int, answer string, look func(r *http.Request, body string), lack ...string) sinks.Session {
+func answering(t *testing.T, status int, answer string, look func(r *http.Request, body string)) sinks.Session {
 	t.Helper()
-	return openAt(t, conformance.Answering(t, status, answer, look), lack...)
+	return openAt(t, conformance.Answering(t, status, answer, look))
 }
 
 // updates returns one for each "item/sku".
@@ -272,41 +272,26 @@ func TestPush_ABanIsWaitedFor(t *testing.T) {
 }
 
 func TestRefresh_KnowsARefusalFromAFailure(t *testing.T) {
-	for name, tc := range map[string]struct {
-		status int
-		answer string
-		want   sinks.Class
-	}{
-		"a pair":               {200, `{"code":"0","access_token":"a","refresh_token":"r","expires_in":"10","refresh_expires_in":60}`, sinks.ClassOK},
-		"no pair":              {200, `{"code":"0"}`, sinks.ClassTransient},
-		"refused":              {200, `{"code":"IllegalRefreshToken","message":"m"}`, sinks.ClassShopUnauthorised},
-		"sold on their market": {200, `{"code":"AUTH_TYPE_UNSUPPORTED","message":"m"}`, sinks.ClassShopUnauthorised},
-		"an access token":      {200, `{"code":"IllegalAccessToken","message":"m"}`, sinks.ClassShopUnauthorised},
-		"the signature":        {200, `{"code":"IncompleteSignature","message":"m"}`, sinks.ClassConfig},
-		"our address":          {200, `{"code":"AppWhiteIpLimit","message":"m"}`, sinks.ClassConfig},
-		"an error of theirs":   {200, `{"code":"ServiceTimeout","message":"m"}`, sinks.ClassTransient},
-		"something else":       {200, `{"code":"4137","message":"m"}`, sinks.ClassTransient},
-		"throttled":            {200, `{"code":"ApiCallLimit","message":"m"}`, sinks.ClassThrottle},
-		"a page":               {200, `<html>`, sinks.ClassTransient},
-		"down":                 {502, `<html>`, sinks.ClassTransient},
-	} {
-		asked := 0
-		s := answering(t, tc.status, tc.answer, func(r *http.Request, body string) {
-			asked++
-			all := r.URL.Query()
-			all.Set("refresh_token", "canary-refresh")
-			if r.URL.Path != "/rest/auth/token/refresh" || body != "refresh_token=canary-refresh" || all.Has("access_token") ||
-				all.Get("sign") != lazada.Sign("helloworld", "/auth/token/refresh", all) {
-				t.Errorf("%s: got %s %s", name, r.URL, body)
-			}
-		}, "access_token")
-		if r := s.Push(t.Context(), updates("1/1")); r.Whole.Class != sinks.ClassToken || asked > 0 {
-			t.Errorf("%s: without a token: got %+v after %d requests, want token after none", name, r.Whole, asked)
-		}
-		if o := s.(sinks.Refresher).Refresh(t.Context()); o.Class != tc.want || strings.Contains(o.Message, "canary") || asked != 1 {
-			t.Errorf("%s: got %+v after %d requests, want %s after one", name, o, asked, tc.want)
-		}
-	}
+	open := func(url string) sinks.Session { return openAt(t, url, "access_token") }
+	conformance.WantRefreshes(t, map[string]conformance.RefreshAnswer{
+		"a pair":               {Status: 200, Answer: `{"code":"0","access_token":"a","refresh_token":"r","expires_in":"10","refresh_expires_in":60}`, Want: sinks.ClassOK},
+		"no pair":              {Status: 200, Answer: `{"code":"0"}`, Want: sinks.ClassTransient},
+		"refused":              {Status: 200, Answer: `{"code":"IllegalRefreshToken","message":"m"}`, Want: sinks.ClassShopUnauthorised},
+		"sold on their market": {Status: 200, Answer: `{"code":"AUTH_TYPE_UNSUPPORTED","message":"m"}`, Want: sinks.ClassShopUnauthorised},
+		"an access token":      {Status: 200, Answer: `{"code":"IllegalAccessToken","message":"m"}`, Want: sinks.ClassShopUnauthorised},
+		"the signature":        {Status: 200, Answer: `{"code":"IncompleteSignature","message":"m"}`, Want: sinks.ClassConfig},
+		"our address":          {Status: 200, Answer: `{"code":"AppWhiteIpLimit","message":"m"}`, Want: sinks.ClassConfig},
+		"an error of theirs":   {Status: 200, Answer: `{"code":"ServiceTimeout","message":"m"}`, Want: sinks.ClassTransient},
+		"something else":       {Status: 200, Answer: `{"code":"4137","message":"m"}`, Want: sinks.ClassTransient},
+		"throttled":            {Status: 200, Answer: `{"code":"ApiCallLimit","message":"m"}`, Want: sinks.ClassThrottle},
+		"a page":               {Status: 200, Answer: `<html>`, Want: sinks.ClassTransient},
+		"down":                 {Status: 502, Answer: `<html>`, Want: sinks.ClassTransient},
+	}, open, updates("1/1"), func(r *http.Request, body string) bool {
+		all := r.URL.Query()
+		all.Set("refresh_token", "canary-refresh")
+		return r.URL.Path == "/rest/auth/token/refresh" && body == "refresh_token=canary-refresh" && !all.Has("access_token") &&
+			all.Get("sign") == lazada.Sign("helloworld", "/auth/token/refresh", all)
+	})
 }
 
 func TestCatalogue_SaysWhatTheShopSellsAndHolds(t *testing.T) {

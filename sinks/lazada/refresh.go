@@ -14,17 +14,11 @@ import (
 
 // Refresh gets a new pair of tokens for the seller's consent, which several countries may share.
 func (s *session) Refresh(ctx context.Context) sinks.Outcome {
-	c, err := s.open()
-	if err != nil {
-		return dialect.Unreadable(err)
-	}
-	return c.grant.Hide(c.grant.Refresh(ctx, func(ctx context.Context, refresh string) (token.Pair, sinks.Outcome) {
-		return s.pair(ctx, c, refresh)
-	}))
+	return s.keys().Refresh(ctx, s.account, s.tokens, s.pair)
 }
 
 // pair gets a pair for a refresh token.
-func (s *session) pair(ctx context.Context, c consent, refresh string) (token.Pair, sinks.Outcome) {
+func (s *session) pair(ctx context.Context, c dialect.Consent, refresh string) (token.Pair, sinks.Outcome) {
 	now := time.Now()
 	var data struct { // beside the code, not in data
 		Access       string `json:"access_token"`
@@ -37,7 +31,7 @@ func (s *session) pair(ctx context.Context, c consent, refresh string) (token.Pa
 		params: url.Values{"refresh_token": {refresh}},
 	})
 	if o.Class != sinks.ClassOK {
-		return token.Pair{}, refused(o)
+		return token.Pair{}, dialect.Refused(o)
 	}
 	if json.Unmarshal(a.body, &data) != nil {
 		return token.Pair{}, dialect.BadAnswer("the answer has no tokens")
@@ -50,17 +44,4 @@ func (s *session) pair(ctx context.Context, c consent, refresh string) (token.Pa
 		p.RefreshUntil = now.Add(time.Duration(n) * time.Second).UTC()
 	}
 	return p, o
-}
-
-// refused says what it means that a refresh failed: only what the marketplace says of the consent is for the seller
-// to mend.
-func refused(o sinks.Outcome) sinks.Outcome {
-	switch o.Class {
-	case sinks.ClassThrottle, sinks.ClassTransient, sinks.ClassConfig, sinks.ClassShopUnauthorised:
-	case sinks.ClassToken:
-		o.Class = sinks.ClassShopUnauthorised
-	default:
-		o.Class = sinks.ClassTransient
-	}
-	return o
 }

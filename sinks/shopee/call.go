@@ -45,31 +45,27 @@ func isObject(raw json.RawMessage) bool { return bytes.HasPrefix(raw, []byte("{"
 
 // call sends a signed request in the shop's name; body is nil for none.
 func (s *session) call(ctx context.Context, method, path string, query url.Values, body any) (said, sinks.Outcome) {
-	c, err := s.open()
-	if err != nil {
-		return said{}, dialect.Unreadable(err)
-	}
-	access, o := c.grant.Use(time.Now())
+	c, access, o := s.keys().Use(s.account, s.tokens)
 	if o.Class != sinks.ClassOK {
 		return said{}, o
 	}
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	shop := s.options.ShopID.String()
 	params := url.Values{
-		"partner_id": {c.partnerID}, "timestamp": {stamp}, "access_token": {access}, "shop_id": {shop},
-		"sign": {sign(c.partnerKey, c.partnerID, path, stamp, access, shop)},
+		"partner_id": {c.App}, "timestamp": {stamp}, "access_token": {access}, "shop_id": {shop},
+		"sign": {sign(c.Secret, c.App, path, stamp, access, shop)},
 	}
 	maps.Copy(params, query)
 	e, header, o := s.send(ctx, method, path, params, body)
 	if o.Class == sinks.ClassToken {
-		c.grant.Refused(access)
+		c.Grant.Refused(access)
 	}
 	now := time.Now()
 	wait := sinks.RetryAfter(header, now)
 	if o.Class == sinks.ClassThrottle && o.Code == quotaSpent {
 		wait = max(wait, untilQuota(now))
 	}
-	return said{e.Response, e.RequestID, wait, c.grant}, c.grant.Hide(o)
+	return said{e.Response, e.RequestID, wait, c.Grant}, c.Grant.Hide(o)
 }
 
 // send sends a request and classifies its answer.

@@ -82,7 +82,10 @@ func (a Adapter) Open(account sinks.Account) (sinks.Session, error) {
 	if !dialect.Number(s.options.ShopID.String()) {
 		return nil, fmt.Errorf("options.shop_id is %q, want the shop's number", s.options.ShopID)
 	}
-	_, err = s.open()
+	c, err := s.keys().Open(account, a.Tokens)
+	if err == nil && !dialect.Number(c.App) {
+		err = errors.New("credentials_ref names a partner_id that is no number")
+	}
 	return s, err
 }
 
@@ -93,33 +96,9 @@ type session struct {
 	tokens  *token.Safe
 }
 
-// consent is what the store's secrets give: the application, and the shop's consent.
-type consent struct {
-	partnerID, partnerKey string
-	grant                 *token.Grant
-}
-
-// open reads the store's secrets. Its errors repeat none.
-func (s *session) open() (consent, error) {
-	c, err := s.account.Credentials()
-	if err != nil {
-		return consent{}, err
-	}
-	if err := dialect.Need(c, "partner_id", "partner_key"); err != nil {
-		return consent{}, err
-	}
-	seed := token.Seed{
-		Marketplace: marketplace, App: c.Get("partner_id"), Scope: s.options.ShopID.String(),
-		Pair: token.Pair{Access: c.Get("access_token"), Refresh: c.Get("refresh_token")},
-	}
-	switch {
-	case !dialect.Number(seed.App):
-		return consent{}, errors.New("credentials_ref names a partner_id that is no number")
-	case seed.Pair.Access == "" && seed.Pair.Refresh == "":
-		return consent{}, errors.New("credentials_ref names neither refresh_token nor access_token")
-	}
-	grant, err := s.tokens.Grant(seed)
-	return consent{seed.App, c.Get("partner_key"), grant}, err
+// keys names the store's secrets.
+func (s *session) keys() dialect.Keys {
+	return dialect.Keys{Marketplace: marketplace, App: "partner_id", Secret: "partner_key", Scope: s.options.ShopID.String()}
 }
 
 // Traits returns what the reconciler must respect. Reading costs as much as writing: models are read item by item.

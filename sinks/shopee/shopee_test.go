@@ -42,16 +42,21 @@ func open(t *testing.T, s *shop.Shop) sinks.Session {
 	return session
 }
 
-// answering opens a store whose every request is answered the same, after a look at it, and whose credentials lack
-// some.
-func answering(t *testing.T, status int, answer string, look func(r *http.Request, body string), lack ...string) sinks.Session {
+// openAt opens a store at an address, whose credentials lack some.
+func openAt(t *testing.T, address string, lack ...string) sinks.Session {
 	t.Helper()
-	session, err := conformance.Open(t, shopee.Adapter{Tokens: token.NewSafe(t.TempDir())}, fmt.Sprintf(`{"shop_id":"14701711","url":%q}`, conformance.Answering(t, status, answer, look)),
-		conformance.Without(secrets(), lack...))
+	session, err := conformance.Open(t, shopee.Adapter{Tokens: token.NewSafe(t.TempDir())},
+		fmt.Sprintf(`{"shop_id":"14701711","url":%q}`, address), conformance.Without(secrets(), lack...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return session
+}
+
+// answering opens a store whose every request is answered the same, after a look at it.
+func answering(t *testing.T, status int, answer string, look func(r *http.Request, body string)) sinks.Session {
+	t.Helper()
+	return openAt(t, conformance.Answering(t, status, answer, look))
 }
 
 // updates returns one for each model of item 17.
@@ -293,41 +298,26 @@ func TestPush_ASpentDayIsWaitedFor(t *testing.T) {
 }
 
 func TestRefresh_KnowsARefusalFromAFailure(t *testing.T) {
-	for name, tc := range map[string]struct {
-		status int
-		answer string
-		want   sinks.Class
-	}{
-		"a pair":             {200, `{"error":"","access_token":"a","refresh_token":"r","expire_in":14400}`, sinks.ClassOK},
-		"no pair":            {200, `{"error":""}`, sinks.ClassTransient},
-		"spent":              {200, `{"error":"error_shop_refresh_token","message":"m"}`, sinks.ClassShopUnauthorised},
-		"old":                {200, `{"error":"refresh_token_expired","message":"m"}`, sinks.ClassShopUnauthorised},
-		"taken back":         {403, `{"error":"shop_access_expired","message":"m"}`, sinks.ClassShopUnauthorised},
-		"the signature":      {403, `{"error":"error_sign","message":"Wrong sign."}`, sinks.ClassConfig},
-		"our address":        {403, `{"error":"source_ip_undeclared","message":"m"}`, sinks.ClassConfig},
-		"an error of theirs": {200, `{"error":"error_server","message":"error server"}`, sinks.ClassTransient},
-		"something new":      {200, `{"error":"error_new","message":"m"}`, sinks.ClassTransient},
-		"throttled":          {200, `{"error":"error_rate_limit","message":"m"}`, sinks.ClassThrottle},
-		"a page":             {200, `<html>`, sinks.ClassTransient},
-		"down":               {502, `<html>`, sinks.ClassTransient},
-	} {
-		asked := 0
-		s := answering(t, tc.status, tc.answer, func(r *http.Request, body string) {
-			asked++
-			q := r.URL.Query()
-			const path = "/api/v2/auth/access_token/get"
-			if r.URL.Path != path || q.Get("sign") != shopee.Sign(demoKey, "2001887", path, q.Get("timestamp"), "", "") ||
-				q.Has("access_token") || body != `{"partner_id":2001887,"refresh_token":"canary-refresh","shop_id":14701711}` {
-				t.Errorf("%s: got %s %s", name, r.URL, body)
-			}
-		}, "access_token")
-		if r := s.Push(t.Context(), updates("1")); r.Whole.Class != sinks.ClassToken || asked > 0 {
-			t.Errorf("%s: without a token: got %+v after %d requests, want token after none", name, r.Whole, asked)
-		}
-		if o := s.(sinks.Refresher).Refresh(t.Context()); o.Class != tc.want || strings.Contains(o.Message, "canary") || asked != 1 {
-			t.Errorf("%s: got %+v after %d requests, want %s after one", name, o, asked, tc.want)
-		}
-	}
+	open := func(url string) sinks.Session { return openAt(t, url, "access_token") }
+	conformance.WantRefreshes(t, map[string]conformance.RefreshAnswer{
+		"a pair":             {Status: 200, Answer: `{"error":"","access_token":"a","refresh_token":"r","expire_in":14400}`, Want: sinks.ClassOK},
+		"no pair":            {Status: 200, Answer: `{"error":""}`, Want: sinks.ClassTransient},
+		"spent":              {Status: 200, Answer: `{"error":"error_shop_refresh_token","message":"m"}`, Want: sinks.ClassShopUnauthorised},
+		"old":                {Status: 200, Answer: `{"error":"refresh_token_expired","message":"m"}`, Want: sinks.ClassShopUnauthorised},
+		"taken back":         {Status: 403, Answer: `{"error":"shop_access_expired","message":"m"}`, Want: sinks.ClassShopUnauthorised},
+		"the signature":      {Status: 403, Answer: `{"error":"error_sign","message":"Wrong sign."}`, Want: sinks.ClassConfig},
+		"our address":        {Status: 403, Answer: `{"error":"source_ip_undeclared","message":"m"}`, Want: sinks.ClassConfig},
+		"an error of theirs": {Status: 200, Answer: `{"error":"error_server","message":"error server"}`, Want: sinks.ClassTransient},
+		"something new":      {Status: 200, Answer: `{"error":"error_new","message":"m"}`, Want: sinks.ClassTransient},
+		"throttled":          {Status: 200, Answer: `{"error":"error_rate_limit","message":"m"}`, Want: sinks.ClassThrottle},
+		"a page":             {Status: 200, Answer: `<html>`, Want: sinks.ClassTransient},
+		"down":               {Status: 502, Answer: `<html>`, Want: sinks.ClassTransient},
+	}, open, updates("1"), func(r *http.Request, body string) bool {
+		q := r.URL.Query()
+		const path = "/api/v2/auth/access_token/get"
+		return r.URL.Path == path && q.Get("sign") == shopee.Sign(demoKey, "2001887", path, q.Get("timestamp"), "", "") &&
+			!q.Has("access_token") && body == `{"partner_id":2001887,"refresh_token":"canary-refresh","shop_id":14701711}`
+	})
 }
 
 func TestCatalogue_SaysWhatTheShopSellsAndHolds(t *testing.T) {
@@ -408,10 +398,7 @@ func TestCatalogue_ReadsAgainWhatMovedUnderItsPages(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	s, err := conformance.Open(t, shopee.Adapter{Tokens: token.NewSafe(t.TempDir())}, fmt.Sprintf(`{"shop_id":1,"url":%q}`, server.URL), secrets())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openAt(t, server.URL)
 	got := conformance.Lines(t, func(found func(topics.Listing) error) error {
 		return s.(sinks.Cataloguer).Catalogue(t.Context(), found)
 	})

@@ -45,11 +45,7 @@ func (s *session) ask(ctx context.Context, path string, query url.Values, body, 
 
 // call sends a signed request in the shop's name.
 func (s *session) call(ctx context.Context, path string, query url.Values, body any) (said, sinks.Outcome) {
-	c, err := s.open()
-	if err != nil {
-		return said{}, dialect.Unreadable(err)
-	}
-	access, o := c.grant.Use(time.Now())
+	c, access, o := s.keys().Use(s.account, s.tokens)
 	if o.Class != sinks.ClassOK {
 		return said{}, o
 	}
@@ -58,11 +54,11 @@ func (s *session) call(ctx context.Context, path string, query url.Values, body 
 		return said{}, sinks.Outcome{Class: sinks.ClassQuantity, Code: "encode", Message: err.Error()}
 	}
 	params := url.Values{
-		"app_key": {c.appKey}, "shop_cipher": {s.options.ShopCipher},
+		"app_key": {c.App}, "shop_cipher": {s.options.ShopCipher},
 		"timestamp": {strconv.FormatInt(time.Now().Unix(), 10)},
 	}
 	maps.Copy(params, query)
-	params.Set("sign", sign(c.appSecret, path, params, string(text)))
+	params.Set("sign", sign(c.Secret, path, params, string(text)))
 	resp, err := s.account.HTTP.Do(ctx, sinks.Request{
 		Method: http.MethodPost, URL: s.options.URL + path + "?" + params.Encode(), Body: text,
 		Header: http.Header{
@@ -70,13 +66,13 @@ func (s *session) call(ctx context.Context, path string, query url.Values, body 
 		},
 	})
 	if err != nil {
-		return said{}, c.grant.Hide(sinks.ClassifyError(err))
+		return said{}, c.Grant.Hide(sinks.ClassifyError(err))
 	}
 	e, o := read(resp)
 	if o.Class == sinks.ClassToken {
-		c.grant.Refused(access)
+		c.Grant.Refused(access)
 	}
-	return said{e.Data, e.RequestID, sinks.RetryAfter(resp.Header, time.Now()), c.grant}, c.grant.Hide(o)
+	return said{e.Data, e.RequestID, sinks.RetryAfter(resp.Header, time.Now()), c.Grant}, c.Grant.Hide(o)
 }
 
 // read classifies an answer by its code, and one without a code by its status.

@@ -15,20 +15,14 @@ import (
 
 // Refresh gets a new pair of tokens for the seller's consent, which several shops may share.
 func (s *session) Refresh(ctx context.Context) sinks.Outcome {
-	c, err := s.open()
-	if err != nil {
-		return dialect.Unreadable(err)
-	}
-	return c.grant.Hide(c.grant.Refresh(ctx, func(ctx context.Context, refresh string) (token.Pair, sinks.Outcome) {
-		return s.pair(ctx, c, refresh)
-	}))
+	return s.keys().Refresh(ctx, s.account, s.tokens, s.pair)
 }
 
 // pair gets a pair for a refresh token. The request is not signed: the secret is in its query, which no error
 // names.
-func (s *session) pair(ctx context.Context, c consent, refresh string) (token.Pair, sinks.Outcome) {
+func (s *session) pair(ctx context.Context, c dialect.Consent, refresh string) (token.Pair, sinks.Outcome) {
 	query := url.Values{
-		"app_key": {c.appKey}, "app_secret": {c.appSecret}, "refresh_token": {refresh}, "grant_type": {"refresh_token"},
+		"app_key": {c.App}, "app_secret": {c.Secret}, "refresh_token": {refresh}, "grant_type": {"refresh_token"},
 	}
 	resp, err := s.account.HTTP.Do(ctx, sinks.Request{
 		Method: http.MethodGet, URL: s.options.AuthURL + "/api/v2/token/refresh?" + query.Encode(),

@@ -97,7 +97,7 @@ func (a Adapter) Open(account sinks.Account) (sinks.Session, error) {
 	case p != "" && p != tiktok && p != tokopedia:
 		return nil, fmt.Errorf("options.platform is %q, want %s or %s", p, tiktok, tokopedia)
 	}
-	_, err = s.open()
+	_, err = s.keys().Open(account, a.Tokens)
 	return s, err
 }
 
@@ -108,30 +108,9 @@ type session struct {
 	tokens  *token.Safe
 }
 
-// consent is what the store's secrets give: the application, and the seller's consent.
-type consent struct {
-	appKey, appSecret string
-	grant             *token.Grant
-}
-
-// open reads the store's secrets. Its errors repeat none.
-func (s *session) open() (consent, error) {
-	c, err := s.account.Credentials()
-	if err != nil {
-		return consent{}, err
-	}
-	if err := dialect.Need(c, "app_key", "app_secret"); err != nil {
-		return consent{}, err
-	}
-	seed := token.Seed{
-		Marketplace: marketplace, App: c.Get("app_key"),
-		Pair: token.Pair{Access: c.Get("access_token"), Refresh: c.Get("refresh_token")},
-	}
-	if seed.Pair.Access == "" && seed.Pair.Refresh == "" {
-		return consent{}, errors.New("credentials_ref names neither refresh_token nor access_token")
-	}
-	grant, err := s.tokens.Grant(seed)
-	return consent{seed.App, c.Get("app_secret"), grant}, err
+// keys names the store's secrets.
+func (*session) keys() dialect.Keys {
+	return dialect.Keys{Marketplace: marketplace, App: "app_key", Secret: "app_secret"}
 }
 
 // Traits returns what the reconciler must respect. Reading takes a sixth of the requests that writing does.

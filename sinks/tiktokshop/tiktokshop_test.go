@@ -40,16 +40,21 @@ func open(t *testing.T, s *shop.Shop) sinks.Session {
 	return session
 }
 
-// answering opens a store whose every request is answered the same, after a look at it, and whose credentials lack
-// some.
-func answering(t *testing.T, status int, answer string, look func(r *http.Request, body string), lack ...string) sinks.Session {
+// openAt opens a store at an address, whose credentials lack some.
+func openAt(t *testing.T, address string, lack ...string) sinks.Session {
 	t.Helper()
-	url := conformance.Answering(t, status, answer, look)
-	session, err := conformance.Open(t, tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}, fmt.Sprintf(`{"shop_cipher":"ROW_x","url":%q,"auth_url":%q}`, url, url), conformance.Without(secrets(), lack...))
+	session, err := conformance.Open(t, tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())},
+		fmt.Sprintf(`{"shop_cipher":"ROW_x","url":%q,"auth_url":%q}`, address, address), conformance.Without(secrets(), lack...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return session
+}
+
+// answering opens a store whose every request is answered the same, after a look at it.
+func answering(t *testing.T, status int, answer string, look func(r *http.Request, body string)) sinks.Session {
+	t.Helper()
+	return openAt(t, conformance.Answering(t, status, answer, look))
 }
 
 // updates returns one for each variant of product 17.
@@ -249,43 +254,25 @@ func TestPush_SendsOnlyWhatIsOfTheMarketplace(t *testing.T) {
 }
 
 func TestRefresh_KnowsARefusalFromAFailure(t *testing.T) {
-	for name, tc := range map[string]struct {
-		status int
-		answer string
-		want   sinks.Class
-	}{
-		"a pair":             {200, `{"code":0,"data":{"access_token":"a","access_token_expire_in":4102444800,"refresh_token":"r"}}`, sinks.ClassOK},
-		"no pair":            {200, `{"code":0,"data":{}}`, sinks.ClassTransient},
-		"no data":            {200, `{"code":0}`, sinks.ClassTransient},
-		"refused by code":    {200, `{"code":36004004,"message":"Invalid auth code."}`, sinks.ClassShopUnauthorised},
-		"refused by message": {200, `{"code":7,"message":"the refresh_token has expired"}`, sinks.ClassShopUnauthorised},
-		"the app":            {200, `{"code":36009004,"message":"Invalid credentials. Invalid app_key."}`, sinks.ClassConfig},
-		"our address":        {200, `{"code":36009033,"message":"IP"}`, sinks.ClassConfig},
-		"an error of theirs": {200, `{"code":36009003,"message":"Internal error."}`, sinks.ClassTransient},
-		"throttled":          {429, ``, sinks.ClassThrottle},
-		"something new":      {200, `{"code":12052032,"message":"m"}`, sinks.ClassTransient},
-		"a page":             {200, `<html>`, sinks.ClassTransient},
-		"down":               {502, `<html>`, sinks.ClassTransient},
-	} {
-		asked := 0
-		s := answering(t, tc.status, tc.answer, func(r *http.Request, _ string) {
-			asked++
-			q := r.URL.Query()
-			if r.Method != http.MethodGet || r.URL.Path != "/api/v2/token/refresh" || q.Get("refresh_token") != "canary-refresh" ||
-				q.Get("grant_type") != "refresh_token" || q.Get("app_secret") != "e59af819cc" {
-				t.Errorf("%s: got %s %s", name, r.Method, r.URL)
-			}
-		}, "access_token")
-		if r := s.Push(t.Context(), updates("1")); r.Whole.Class != sinks.ClassToken || asked > 0 {
-			t.Errorf("%s: without a token: got %+v after %d requests, want token after none", name, r.Whole, asked)
-		}
-		if o := s.(sinks.Refresher).Refresh(t.Context()); o.Class != tc.want || strings.Contains(o.Message, "canary") {
-			t.Errorf("%s: got %+v, want %s", name, o, tc.want)
-		}
-		if asked != 1 {
-			t.Errorf("%s: asked %d times", name, asked)
-		}
-	}
+	open := func(url string) sinks.Session { return openAt(t, url, "access_token") }
+	conformance.WantRefreshes(t, map[string]conformance.RefreshAnswer{
+		"a pair":             {Status: 200, Answer: `{"code":0,"data":{"access_token":"a","access_token_expire_in":4102444800,"refresh_token":"r"}}`, Want: sinks.ClassOK},
+		"no pair":            {Status: 200, Answer: `{"code":0,"data":{}}`, Want: sinks.ClassTransient},
+		"no data":            {Status: 200, Answer: `{"code":0}`, Want: sinks.ClassTransient},
+		"refused by code":    {Status: 200, Answer: `{"code":36004004,"message":"Invalid auth code."}`, Want: sinks.ClassShopUnauthorised},
+		"refused by message": {Status: 200, Answer: `{"code":7,"message":"the refresh_token has expired"}`, Want: sinks.ClassShopUnauthorised},
+		"the app":            {Status: 200, Answer: `{"code":36009004,"message":"Invalid credentials. Invalid app_key."}`, Want: sinks.ClassConfig},
+		"our address":        {Status: 200, Answer: `{"code":36009033,"message":"IP"}`, Want: sinks.ClassConfig},
+		"an error of theirs": {Status: 200, Answer: `{"code":36009003,"message":"Internal error."}`, Want: sinks.ClassTransient},
+		"throttled":          {Status: 429, Answer: ``, Want: sinks.ClassThrottle},
+		"something new":      {Status: 200, Answer: `{"code":12052032,"message":"m"}`, Want: sinks.ClassTransient},
+		"a page":             {Status: 200, Answer: `<html>`, Want: sinks.ClassTransient},
+		"down":               {Status: 502, Answer: `<html>`, Want: sinks.ClassTransient},
+	}, open, updates("1"), func(r *http.Request, body string) bool {
+		q := r.URL.Query()
+		return r.Method == http.MethodGet && r.URL.Path == "/api/v2/token/refresh" && q.Get("refresh_token") == "canary-refresh" &&
+			q.Get("grant_type") == "refresh_token" && q.Get("app_key") == "29a39d" && q.Get("app_secret") == "e59af819cc" && body == ""
+	})
 }
 
 func TestCatalogue_SaysWhetherStockCanBeWritten(t *testing.T) {
@@ -371,10 +358,7 @@ func TestCatalogue_TakesTheEarlierWindowFirst(t *testing.T) {
 		_, _ = io.WriteString(out, answer(w))
 	}))
 	defer server.Close()
-	s, err := conformance.Open(t, tiktokshop.Adapter{Tokens: token.NewSafe(t.TempDir())}, fmt.Sprintf(`{"shop_cipher":"ROW_x","url":%q}`, server.URL), secrets())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openAt(t, server.URL)
 	got := conformance.Lines(t, func(found func(topics.Listing) error) error {
 		return s.(sinks.Cataloguer).Catalogue(t.Context(), found)
 	})
