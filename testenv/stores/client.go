@@ -67,7 +67,8 @@ func (c *client) call(ctx context.Context, method, path string, body, result any
 }
 
 // query asks a GraphQL API. An error of its own is an error, and so is a result with an errorCode in it.
-func (c *client) query(ctx context.Context, path, document string, variables map[string]any, result any) (http.Header, error) {
+func (c *client) query(ctx context.Context, path, document string, variables map[string]any, result any,
+) (http.Header, error) {
 	var answer struct {
 		Data   json.RawMessage
 		Errors []struct{ Message string }

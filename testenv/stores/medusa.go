@@ -125,7 +125,8 @@ func (m *Medusa) makeKeys(ctx context.Context) (err error) {
 	var made struct {
 		APIKey struct{ ID, Token string } `json:"api_key"`
 	}
-	if _, err = m.admin.call(ctx, http.MethodPost, "/admin/api-keys", object{"title": "web", "type": "publishable"}, &made); err != nil {
+	web := object{"title": "web", "type": "publishable"}
+	if _, err = m.admin.call(ctx, http.MethodPost, "/admin/api-keys", web, &made); err != nil {
 		return err
 	}
 	m.front.header.Set("X-Publishable-Api-Key", made.APIKey.Token)
@@ -215,7 +216,8 @@ func (m *Medusa) profile(ctx context.Context) string {
 	if err == nil && len(profiles.Profiles) > 0 {
 		return profiles.Profiles[0].ID
 	}
-	id, err := m.post(ctx, "/admin/shipping-profiles", object{"name": "Default", "type": "default"}, "shipping_profile", "id")
+	made := object{"name": "Default", "type": "default"}
+	id, err := m.post(ctx, "/admin/shipping-profiles", made, "shipping_profile", "id")
 	if err != nil {
 		return "" // the shop refuses what needs it, and says so
 	}
@@ -231,10 +233,11 @@ func (m *Medusa) makeProducts(ctx context.Context, n int) error {
 		for i := first; i < min(first+atOnce, n+1); i++ {
 			list = append(list, object{
 				"title": fmt.Sprintf("Item %04d", i), "status": "published", "shipping_profile_id": profile,
-				"sales_channels": []any{object{"id": m.channel}}, "options": []any{object{"title": "Size", "values": []string{"One"}}},
+				"sales_channels": []any{object{"id": m.channel}},
+				"options":        []any{object{"title": "Size", "values": []string{"One"}}},
 				"variants": []any{object{
-					"title": "One", "sku": fmt.Sprintf("SKU-%04d", i), "manage_inventory": true, "options": object{"Size": "One"},
-					"prices": []any{object{"currency_code": "idr", "amount": 10000}},
+					"title": "One", "sku": fmt.Sprintf("SKU-%04d", i), "manage_inventory": true,
+					"options": object{"Size": "One"}, "prices": []any{object{"currency_code": "idr", "amount": 10000}},
 				}},
 			})
 		}
@@ -353,7 +356,8 @@ func (m *Medusa) Order(ctx context.Context, sku string, units int64) (string, er
 	var made struct{ Cart struct{ ID string } }
 	err = m.buy(ctx, "/store/carts", object{
 		"region_id": m.region, "sales_channel_id": m.channel, "email": "a@example.com", "shipping_address": object{
-			"first_name": "A", "last_name": "B", "address_1": "Jl. 1", "city": "Jakarta", "country_code": "id", "postal_code": "10110",
+			"first_name": "A", "last_name": "B", "address_1": "Jl. 1", "city": "Jakarta", "country_code": "id",
+			"postal_code": "10110",
 		},
 	}, &made)
 	if err != nil {

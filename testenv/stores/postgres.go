@@ -41,7 +41,8 @@ func startPostgres(tb testing.TB, database string) string {
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 		return cmd
 	}
-	if out, err := as("initdb", "-D", dir, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8").CombinedOutput(); err != nil {
+	made := as("initdb", "-D", dir, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
+	if out, err := made.CombinedOutput(); err != nil {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
 	server := testenv.StartProgram(tb, as("postgres", "-D", dir, "-p", strconv.Itoa(port), "-k", dir,

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os/exec"
 	"strconv"
@@ -164,9 +165,7 @@ func (v *Vendure) variant(ctx context.Context, sku string) (Variant, error) {
 // Change sets fields of a variant.
 func (v *Vendure) Change(ctx context.Context, id string, fields map[string]any) error {
 	input := map[string]any{"id": id}
-	for name, value := range fields {
-		input[name] = value
-	}
+	maps.Copy(input, fields)
 	_, err := v.admin.query(ctx, "/admin-api", `mutation($i:[UpdateProductVariantInput!]!){
 		updateProductVariants(input:$i){ id } }`, map[string]any{"i": []any{input}}, nil)
 	return err
@@ -194,6 +193,12 @@ func (v *Vendure) SetByHand(ctx context.Context, sku string, more int64) error {
 	}})
 }
 
+// step takes one step of a buyer's order.
+func (c *client) step(ctx context.Context, step string, result any) error {
+	_, err := c.query(ctx, "/shop-api", "mutation { "+step+"{ "+orderFields+" } }", nil, result)
+	return err
+}
+
 // orderFields are asked for of every step of an order.
 const orderFields = `__typename ... on Order { id } ... on ErrorResult { errorCode message }`
 
@@ -214,10 +219,10 @@ func (v *Vendure) Order(ctx context.Context, sku string, units int64) (string, e
 		EligibleShippingMethods []struct{ ID string }
 	}
 	for _, step := range []string{
-		`mutation { setCustomerForOrder(input:{firstName:"A",lastName:"B",emailAddress:"` + rand.Text() + `@example.com"}){ ` + orderFields + ` } }`,
-		`mutation { setOrderShippingAddress(input:{streetLine1:"Jl. 1",city:"Jakarta",countryCode:"ID"}){ ` + orderFields + ` } }`,
+		`setCustomerForOrder(input:{firstName:"A",lastName:"B",emailAddress:"` + rand.Text() + `@example.com"})`,
+		`setOrderShippingAddress(input:{streetLine1:"Jl. 1",city:"Jakarta",countryCode:"ID"})`,
 	} {
-		if _, err := buyer.query(ctx, "/shop-api", step, nil, nil); err != nil {
+		if err := buyer.step(ctx, step, nil); err != nil {
 			return "", err
 		}
 	}
@@ -226,14 +231,14 @@ func (v *Vendure) Order(ctx context.Context, sku string, units int64) (string, e
 	}
 	var paid struct{ AddPaymentToOrder struct{ ID string } }
 	for _, step := range []string{
-		`mutation { setOrderShippingMethod(shippingMethodId:["` + shipping.EligibleShippingMethods[0].ID + `"]){ ` + orderFields + ` } }`,
-		`mutation { transitionOrderToState(state:"ArrangingPayment"){ ` + orderFields + ` } }`,
+		`setOrderShippingMethod(shippingMethodId:["` + shipping.EligibleShippingMethods[0].ID + `"])`,
+		`transitionOrderToState(state:"ArrangingPayment")`,
 	} {
-		if _, err := buyer.query(ctx, "/shop-api", step, nil, nil); err != nil {
+		if err := buyer.step(ctx, step, nil); err != nil {
 			return "", err
 		}
 	}
-	_, err = buyer.query(ctx, "/shop-api", `mutation { addPaymentToOrder(input:{method:"dummy",metadata:{}}){ `+orderFields+` } }`, nil, &paid)
+	err = buyer.step(ctx, `addPaymentToOrder(input:{method:"dummy",metadata:{}})`, &paid)
 	return paid.AddPaymentToOrder.ID, err
 }
 
