@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -41,9 +42,7 @@ func StartStub(t *testing.T, status int, body string) *Stub {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.seen = append(s.seen, r)
-		for name, values := range s.Header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), s.Header)
 		w.WriteHeader(s.Status)
 		_, _ = io.WriteString(w, s.Body)
 	}))

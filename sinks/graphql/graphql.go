@@ -51,7 +51,8 @@ func Do(ctx context.Context, h *sinks.HTTP, r Request) (*Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode variables: %w", err)
 	}
-	header := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"stocksync"}}
+	const kind = "application/json"
+	header := http.Header{"Content-Type": {kind}, "Accept": {kind}, "User-Agent": {"stocksync"}}
 	maps.Copy(header, r.Header)
 	resp, err := h.Do(ctx, sinks.Request{Method: http.MethodPost, URL: r.URL, Header: header, Body: body})
 	if err != nil {

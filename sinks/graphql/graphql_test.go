@@ -13,9 +13,8 @@ import (
 )
 
 // ask sends one request to a server that answers so.
-func ask(t *testing.T, status int, answer string, variables any) (*graphql.Answer, error, string) {
+func ask(t *testing.T, status int, answer string, variables any) (a *graphql.Answer, seen string, err error) {
 	t.Helper()
-	var seen string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -29,10 +28,10 @@ func ask(t *testing.T, status int, answer string, variables any) (*graphql.Answe
 	defer server.Close()
 	h := sinks.NewHTTP(true)
 	defer h.Close()
-	a, err := graphql.Do(t.Context(), h, graphql.Request{
+	a, err = graphql.Do(t.Context(), h, graphql.Request{
 		URL: server.URL, Header: http.Header{"X-Own": {"1"}}, Query: `{ a(b: "c") }`, Variables: variables,
 	})
-	return a, err, seen
+	return a, seen, err
 }
 
 func TestDo_SendsADocumentWithItsVariables(t *testing.T) {
@@ -40,11 +39,11 @@ func TestDo_SendsADocumentWithItsVariables(t *testing.T) {
 		`POST application/json 1 {"query":"{ a(b: \"c\") }"}`:                     nil,
 		`POST application/json 1 {"query":"{ a(b: \"c\") }","variables":{"x":1}}`: map[string]int{"x": 1},
 	} {
-		if _, err, got := ask(t, 200, `{"data":{}}`, variables); err != nil || got != want {
+		if _, got, err := ask(t, 200, `{"data":{}}`, variables); err != nil || got != want {
 			t.Errorf("got  %s, %v\nwant %s", got, err, want)
 		}
 	}
-	if _, err, seen := ask(t, 200, `{"data":{}}`, map[string]any{"x": make(chan int)}); err == nil || seen != "" {
+	if _, seen, err := ask(t, 200, `{"data":{}}`, map[string]any{"x": make(chan int)}); err == nil || seen != "" {
 		t.Errorf("variables that are none: got %v and a request %q, want an error and none", err, seen)
 	}
 }
@@ -68,7 +67,7 @@ func TestDo_TakesAnswersApart(t *testing.T) {
 		"a list":            {200, `[]`, "the answer is not one of GraphQL"},
 		"something else":    {200, `{"products":[]}`, "the answer is not one of GraphQL"},
 	} {
-		a, err, _ := ask(t, tc.status, tc.answer, nil)
+		a, _, err := ask(t, tc.status, tc.answer, nil)
 		got := fmt.Sprint(err)
 		if err == nil {
 			got = fmt.Sprint(a.Status, " ", string(a.Data), " ", a.Errors, " ", string(a.Extensions))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/rest"
 )
 
@@ -20,10 +21,13 @@ const (
 type loginSession struct{ *session }
 
 // Refresh signs in again.
-func (s loginSession) Refresh(ctx context.Context) sinks.Outcome {
+func (s loginSession) Refresh(ctx context.Context) sinks.Outcome { return s.refresh(ctx) }
+
+// refresh is Refresh for passes over the catalogue; only a session that was got by signing in is ever told to.
+func (s *session) refresh(ctx context.Context) sinks.Outcome {
 	c, err := s.account.Credentials()
 	if err != nil {
-		return sinks.Outcome{Class: sinks.ClassConfig, Code: sinks.CodeCredentials, Message: err.Error()}
+		return dialect.Unreadable(err)
 	}
 	return s.login.Refresh(ctx, c)
 }
@@ -32,7 +36,7 @@ func (s loginSession) Refresh(ctx context.Context) sinks.Outcome {
 func (s *session) authorise(ctx context.Context) (h http.Header, token string, o sinks.Outcome) {
 	c, err := s.account.Credentials()
 	if err != nil {
-		return nil, "", sinks.Outcome{Class: sinks.ClassConfig, Code: sinks.CodeCredentials, Message: err.Error()}
+		return nil, "", dialect.Unreadable(err)
 	}
 	if s.login == nil { // the key is a user's name without a password; as a bearer's it is refused
 		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Get(secretKey)+":"))
@@ -64,7 +68,7 @@ func (s *session) signIn(ctx context.Context, c sinks.Credentials) (string, sink
 		Token string `json:"token"`
 	}
 	if !a.Read(&result) || result.Token == "" {
-		return "", badAnswer()
+		return "", dialect.BadAnswer("the answer has no token")
 	}
 	return result.Token, o
 }

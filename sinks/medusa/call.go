@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/rest"
 )
 
@@ -34,14 +35,10 @@ func (s *session) call(ctx context.Context, r rest.Request, result any) (wait ti
 		s.login.Refused(token)
 		o.Class = sinks.ClassToken
 	case o.Class == sinks.ClassOK && !a.Read(result):
-		o = badAnswer()
+		o = dialect.BadAnswer("the answer is not what was asked for")
 	}
 	if token != "" {
 		o.Code, o.Message = s.login.Hide(o.Code), s.login.Hide(o.Message)
 	}
 	return sinks.RetryAfter(a.Header, time.Now()), o
-}
-
-func badAnswer() sinks.Outcome {
-	return sinks.Outcome{Class: sinks.ClassTransient, Code: "bad_answer", Message: "the answer is not what was asked for"}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/topics"
 )
 
@@ -30,8 +31,11 @@ func (s *session) list(ctx context.Context, skus []string, found func(topics.Lis
 	g := sinks.NewGather(s.account.Store, time.Now())
 	err := sinks.Pages(func(seen int) (entries, total int, err error) {
 		var p itemPage
-		if o := s.get(ctx, "/admin/inventory-items", pageQuery(pageSize, seen, skus), &p); o.Class != sinks.ClassOK {
-			return 0, 0, fmt.Errorf("list items from %d: %s: %s: %s", seen, o.Class, o.Code, o.Message)
+		err = dialect.Patiently(ctx, s.refresh, func() sinks.Outcome {
+			return s.get(ctx, "/admin/inventory-items", pageQuery(pageSize, seen, skus), &p)
+		})
+		if err != nil {
+			return 0, 0, fmt.Errorf("list items from %d: %w", seen, err)
 		}
 		for i := range p.Items {
 			g.Add(p.Items[i].SKU, p.Items[i].target())

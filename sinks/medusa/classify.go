@@ -19,7 +19,8 @@ func classOf(kind string) (sinks.Class, bool) {
 		return sinks.ClassNotEditable, true
 	case "unauthorized", "forbidden":
 		return sinks.ClassShopUnauthorised, true
-	case "invalid_argument", "duplicate_error", "unknown_modules", "payment_authorization_error", "payment_requires_more_error":
+	case "invalid_argument", "duplicate_error", "unknown_modules", "payment_authorization_error",
+		"payment_requires_more_error":
 		return sinks.ClassConfig, true
 	case "conflict", "database_error", "unexpected_state",
 		"QueryRunnerAlreadyReleasedError", "TransactionAlreadyStartedError", "TransactionNotStartedError":

@@ -27,12 +27,10 @@
 package medusa
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/signin"
 )
 
@@ -60,19 +58,14 @@ func (Adapter) Listed() bool { return true }
 // Open checks options and credentials.
 func (Adapter) Open(a sinks.Account) (sinks.Session, error) {
 	s := &session{account: a}
-	if len(a.Options) > 0 {
-		if err := json.Unmarshal(a.Options, &s.options); err != nil {
-			return nil, fmt.Errorf("options: %w", err)
-		}
+	if err := dialect.Options(a, &s.options); err != nil {
+		return nil, err
 	}
-	u, err := a.HTTP.CheckURL(s.options.URL)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("options.url: %w", err)
-	case u.RawQuery != "":
-		return nil, errors.New("options.url has a query")
+	base, err := dialect.Base(a, "url", s.options.URL)
+	if err != nil {
+		return nil, err
 	}
-	s.options.URL = strings.TrimRight(s.options.URL, "/")
+	s.options.URL = base
 	c, err := a.Credentials()
 	switch {
 	case err != nil:

@@ -74,7 +74,8 @@ func sendable(updates []sinks.Update, outcomes []sinks.Outcome) []int {
 	for i := range updates {
 		if len(updates[i].Locations) == 0 {
 			outcomes[i] = sinks.Outcome{
-				Class: sinks.ClassLocation, Code: "no_location", Message: "the item has stock at no location, and the store names none",
+				Class: sinks.ClassLocation, Code: "no_location",
+				Message: "the item has stock at no location, and the store names none",
 			}
 			continue
 		}

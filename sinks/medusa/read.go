@@ -109,7 +109,9 @@ func (it *item) reading(u *sinks.Update) sinks.Reading {
 // add puts a level into a reading.
 func add(r *sinks.Reading, l level) {
 	r.Qty, r.Allocated = r.Qty+l.Stocked, r.Allocated+l.Reserved
-	r.Locations = append(r.Locations, sinks.LocationReading{LocationID: l.LocationID, Qty: l.Stocked, Allocated: l.Reserved})
+	r.Locations = append(r.Locations, sinks.LocationReading{
+		LocationID: l.LocationID, Qty: l.Stocked, Allocated: l.Reserved,
+	})
 }
 
 // pageQuery is the query of a page of items, in the order of their ids, which do not change.

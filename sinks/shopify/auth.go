@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/rest"
 	"stocksync/sinks/signin"
 	"stocksync/sinks/token"
@@ -69,13 +70,9 @@ type refreshing struct{ *session }
 func (s refreshing) Refresh(ctx context.Context) sinks.Outcome {
 	c, err := s.account.Credentials()
 	if err != nil {
-		return unreadable(err)
+		return dialect.Unreadable(err)
 	}
 	return s.auth.hide(s.auth.refresh(ctx, c))
-}
-
-func unreadable(err error) sinks.Outcome {
-	return sinks.Outcome{Class: sinks.ClassConfig, Code: sinks.CodeCredentials, Message: err.Error()}
 }
 
 // lasting is a token that does not expire: a shop that refuses it has removed the app.
@@ -187,7 +184,7 @@ func (s *session) ask(ctx context.Context, form url.Values) (given, sinks.Outcom
 	case a.OK() && read && g.Access != "":
 		return g, o
 	case a.OK():
-		return given{}, badAnswer("the answer has no access token")
+		return given{}, dialect.BadAnswer("the answer has no access token")
 	case o.Class == sinks.ClassThrottle || o.Class == sinks.ClassTransient:
 		return given{}, o
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/graphql"
 )
 
@@ -52,7 +53,7 @@ type said struct {
 func (s *session) call(ctx context.Context, document string, variables, result any) (said, sinks.Outcome) {
 	c, err := s.account.Credentials()
 	if err != nil {
-		return said{}, unreadable(err)
+		return said{}, dialect.Unreadable(err)
 	}
 	token, o := s.auth.use(ctx, c)
 	if o.Class != sinks.ClassOK {
@@ -64,7 +65,7 @@ func (s *session) call(ctx context.Context, document string, variables, result a
 	})
 	switch {
 	case errors.Is(err, graphql.ErrNotAnswer):
-		return said{}, badAnswer("the answer is not one of GraphQL")
+		return said{}, dialect.BadAnswer("the answer is not one of GraphQL")
 	case err != nil:
 		return said{}, sinks.ClassifyError(err)
 	}
@@ -73,7 +74,7 @@ func (s *session) call(ctx context.Context, document string, variables, result a
 	case a.Status == http.StatusUnauthorized:
 		o.Class = s.auth.refused(token)
 	case o.Class == sinks.ClassOK && json.Unmarshal(a.Data, result) != nil:
-		o = badAnswer("the answer is not what was asked for")
+		o = dialect.BadAnswer("the answer is not what was asked for")
 	}
 	return told, s.auth.hide(o)
 }
@@ -99,8 +100,4 @@ func (s *session) query(ctx context.Context, document string, variables, result 
 	told, o := s.call(ctx, document, variables, result)
 	s.account.Told(told.bucket)
 	return o
-}
-
-func badAnswer(why string) sinks.Outcome {
-	return sinks.Outcome{Class: sinks.ClassTransient, Code: "bad_answer", Message: why}
 }

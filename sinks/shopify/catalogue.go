@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/topics"
 )
 
@@ -92,13 +93,18 @@ func (s *session) list(ctx context.Context, search string, add func(sku string, 
 	from, after, seen := search, "", 0
 	for {
 		var p variantPage
-		o := s.query(ctx, document, map[string]any{"first": size, "after": orNull(after), "query": orNull(from)}, &p)
+		tooDear := false
+		err := s.patiently(ctx, func() sinks.Outcome {
+			o := s.query(ctx, document, map[string]any{"first": size, "after": orNull(after), "query": orNull(from)}, &p)
+			tooDear = o.Code == codeTooDear && size > 1
+			return o
+		})
 		switch {
-		case o.Code == "MAX_COST_EXCEEDED" && size > 1:
+		case tooDear:
 			size /= 2
 			continue
-		case o.Class != sinks.ClassOK:
-			return fmt.Errorf("list variants: %s: %s: %s", o.Class, o.Code, o.Message)
+		case err != nil:
+			return fmt.Errorf("list variants: %w", err)
 		}
 		nodes := p.Variants.Nodes
 		for i := range nodes {
@@ -117,6 +123,11 @@ func (s *session) list(ctx context.Context, search string, add func(sku string, 
 			after, seen = "", 0
 		}
 	}
+}
+
+// patiently sends a request of a pass until it succeeds or there is no hope.
+func (s *session) patiently(ctx context.Context, send func() sinks.Outcome) error {
+	return dialect.Patiently(ctx, refreshing{s}.Refresh, send)
 }
 
 // behind is a search for the variants after one.
@@ -167,8 +178,11 @@ func (s *session) locations(ctx context.Context) ([]string, error) {
 				Page pageInfo `json:"pageInfo"`
 			} `json:"locations"`
 		}
-		if o := s.query(ctx, locationsDocument, map[string]any{"after": orNull(after)}, &p); o.Class != sinks.ClassOK {
-			return nil, fmt.Errorf("list locations: %s: %s: %s", o.Class, o.Code, o.Message)
+		err := s.patiently(ctx, func() sinks.Outcome {
+			return s.query(ctx, locationsDocument, map[string]any{"after": orNull(after)}, &p)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list locations: %w", err)
 		}
 		for _, l := range p.Locations.Nodes {
 			all = append(all, l.ID)

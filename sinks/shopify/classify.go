@@ -4,11 +4,15 @@ import (
 	"net/http"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/graphql"
 )
 
 // statusSecurity is what Shopify says to clients that look malicious; they are to slow down.
 const statusSecurity = 430
+
+// codeTooDear is what a query gets that costs more than a single one may.
+const codeTooDear = "MAX_COST_EXCEEDED"
 
 // classOf says what a code means, be it one of a row (InventorySetQuantitiesUserErrorCode) or of the request; false
 // for one that is not known.
@@ -32,7 +36,7 @@ func classOf(code string) (sinks.Class, bool) {
 		return sinks.ClassShopUnauthorised, true
 	case "COMPARE_QUANTITY_REQUIRED", "INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT",
 		"NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR", "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
-		"ACCESS_DENIED", "MAX_COST_EXCEEDED", "BAD_REQUEST", "INVALID_FIELD_ARGUMENTS", "INVALID_VARIABLE",
+		"ACCESS_DENIED", codeTooDear, "BAD_REQUEST", "INVALID_FIELD_ARGUMENTS", "INVALID_VARIABLE",
 		"undefinedField", "undefinedType", "undefinedDirective", "argumentNotAccepted", "argumentLiteralsIncompatible",
 		"missingRequiredArguments", "missingRequiredInputObjectAttribute", "selectionMismatch", "variableMismatch",
 		"variableNotDefined", "variableNotUsed", "parseError":
@@ -53,7 +57,7 @@ func classify(a *graphql.Answer) sinks.Outcome {
 	case len(a.Errors) > 0:
 		return outcomeOf(a.Errors[0].Code, a.Errors[0].Message)
 	case a.Data == nil:
-		return badAnswer("the answer has no data")
+		return dialect.BadAnswer("the answer has no data")
 	}
 	return o
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/topics"
 )
 
@@ -111,11 +112,14 @@ func (p *pushing) rows() []row {
 			continue
 		case len(u.Locations) == 0:
 			p.reply.Items[i] = sinks.Outcome{
-				Class: sinks.ClassLocation, Code: "no_location", Message: "the item is stocked nowhere, and the store names no location",
+				Class: sinks.ClassLocation, Code: "no_location",
+				Message: "the item is stocked nowhere, and the store names no location",
 			}
 			continue
 		case slices.ContainsFunc(u.Locations, bad):
-			p.reply.Items[i] = sinks.Outcome{Class: sinks.ClassLocation, Code: "no_such_id", Message: "a location is not a number"}
+			p.reply.Items[i] = sinks.Outcome{
+				Class: sinks.ClassLocation, Code: "no_such_id", Message: "a location is not a number",
+			}
 			continue
 		}
 		for _, l := range u.Locations {
@@ -256,7 +260,7 @@ func (p *pushing) compare(rows []row, result *setResult) {
 		o := sinks.Outcome{Class: sinks.ClassOK}
 		switch {
 		case strange:
-			o = badAnswer("the answer is about items that were not sent")
+			o = dialect.BadAnswer("the answer is about items that were not sent")
 		case was && after != nil && *after != r.Quantity, !was && r.From != nil && *r.From != r.Quantity:
 			o = sinks.Outcome{
 				Class: sinks.ClassTransient, Code: "not_applied", Message: "the answer shows another number than was sent",

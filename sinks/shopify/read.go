@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/topics"
 )
 
@@ -73,7 +74,7 @@ func (s *session) ReadBack(ctx context.Context, updates []sinks.Update) ([]sinks
 		some := order[:min(size, len(order))]
 		o := s.readSome(ctx, updates, some, locations, readings)
 		switch {
-		case o.Code == "MAX_COST_EXCEEDED" && size > 1:
+		case o.Code == codeTooDear && size > 1:
 			size /= 2
 			continue
 		case o.Class != sinks.ClassOK:
@@ -114,7 +115,7 @@ func (s *session) readSome(ctx context.Context, updates []sinks.Update, some []i
 		return o
 	}
 	if len(result.Nodes) != len(some) {
-		return badAnswer("the answer has another number of items than was asked for")
+		return dialect.BadAnswer("the answer has another number of items than was asked for")
 	}
 	for n, i := range some {
 		node := result.Nodes[n]
@@ -123,7 +124,7 @@ func (s *session) readSome(ctx context.Context, updates []sinks.Update, some []i
 			continue // no such item
 		}
 		if id != ids[n] {
-			return badAnswer("the answer is about items that were not asked for")
+			return dialect.BadAnswer("the answer is about items that were not asked for")
 		}
 		readings[i] = reading(&updates[i], node, locations)
 	}

@@ -32,13 +32,13 @@
 package shopify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/token"
 )
 
@@ -76,10 +76,8 @@ func (Adapter) Listed() bool { return true }
 func (ad Adapter) Open(a sinks.Account) (sinks.Session, error) {
 	s := &session{account: a, options: Options{Version: firstVersion}, window: windowMost}
 	o := &s.options
-	if len(a.Options) > 0 {
-		if err := json.Unmarshal(a.Options, o); err != nil {
-			return nil, fmt.Errorf("options: %w", err)
-		}
+	if err := dialect.Options(a, o); err != nil {
+		return nil, err
 	}
 	switch {
 	case !regexp.MustCompile(`^[a-z0-9][a-z0-9-]*\.myshopify\.com$`).MatchString(o.Shop):
@@ -89,10 +87,11 @@ func (ad Adapter) Open(a sinks.Account) (sinks.Session, error) {
 	case o.URL == "":
 		o.URL = "https://" + o.Shop
 	}
-	if _, err := a.HTTP.CheckURL(o.URL); err != nil {
-		return nil, fmt.Errorf("options.url: %w", err)
+	base, err := dialect.Base(a, "url", o.URL)
+	if err != nil {
+		return nil, err
 	}
-	o.URL = strings.TrimRight(o.URL, "/")
+	o.URL = base
 	return s.withAuth(ad.Tokens)
 }
 

@@ -143,6 +143,22 @@ func TestClassify_KnowsEveryCodeThatIsDocumented(t *testing.T) {
 	}
 }
 
+// TestClassify_KnowsEveryCodeOfTheReference lists the codes that the table leaves out or has in another class.
+func TestClassify_KnowsEveryCodeOfTheReference(t *testing.T) {
+	codes, n := regexp.MustCompile(`\b[A-Z]{4,}(_[A-Z]+)+\b`), 0
+	for _, row := range conformance.Errors(t, "## 7.") {
+		for _, code := range codes.FindAllString(row.Text, -1) {
+			n++
+			if got, ok := shopify.ClassOf(code); !ok || !slices.Contains(row.Classes, got) {
+				t.Errorf("%s: got %s (%v), want one of %v", code, got, ok, row.Classes)
+			}
+		}
+	}
+	if n < 14 {
+		t.Errorf("the reference has %d codes, want all of them", n)
+	}
+}
+
 // request is a push as the shop gets it.
 type request struct {
 	Query     string

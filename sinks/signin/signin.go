@@ -74,7 +74,7 @@ const issuedMost = 4
 func (t *Token) current(c sinks.Credentials, good bool) (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ok := t.token != "" && t.from == t.key(c) && !(good && t.refused)
+	ok := t.token != "" && t.from == t.key(c) && (!good || !t.refused)
 	return t.token, ok
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/graphql"
 )
 
@@ -18,17 +19,20 @@ const (
 )
 
 // tokenHeader carries the session's token in the answer to a login.
-const tokenHeader = "Vendure-Auth-Token"
+const tokenHeader = "Vendure-Auth-Token" //nolint:gosec // a name, not a secret
 
 // loginSession is a shop whose token is got by signing in.
 type loginSession struct{ *session }
 
 // Refresh signs in again. A person who may not change stock is told so now: a request that is refused for it
 // looks like one without a session.
-func (s loginSession) Refresh(ctx context.Context) sinks.Outcome {
+func (s loginSession) Refresh(ctx context.Context) sinks.Outcome { return s.refresh(ctx) }
+
+// refresh is Refresh for passes over the catalogue; only a session that was got by signing in is ever told to.
+func (s *session) refresh(ctx context.Context) sinks.Outcome {
 	c, err := s.account.Credentials()
 	if err != nil {
-		return sinks.Outcome{Class: sinks.ClassConfig, Code: sinks.CodeCredentials, Message: err.Error()}
+		return dialect.Unreadable(err)
 	}
 	return s.login.Refresh(ctx, c)
 }
@@ -38,7 +42,7 @@ func (s *session) authorise(ctx context.Context) (h http.Header, token string, o
 	h = s.channel()
 	c, err := s.account.Credentials()
 	if err != nil {
-		return nil, "", sinks.Outcome{Class: sinks.ClassConfig, Code: sinks.CodeCredentials, Message: err.Error()}
+		return nil, "", dialect.Unreadable(err)
 	}
 	if s.login == nil {
 		h.Set("Vendure-Api-Key", c.Get(apiKey))
@@ -96,7 +100,7 @@ func (s *session) signIn(ctx context.Context, c sinks.Credentials) (string, sink
 	}
 	var r loginResult
 	if err := json.Unmarshal(a.Data, &r); err != nil {
-		return "", badAnswer()
+		return "", dialect.BadAnswer("the login is not what was asked for")
 	}
 	token := a.Header.Get(tokenHeader)
 	switch {

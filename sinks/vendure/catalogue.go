@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/topics"
 )
 
@@ -27,8 +28,12 @@ func (s *session) list(ctx context.Context, filter map[string]any, found func(to
 	g := sinks.NewGather(s.account.Store, time.Now())
 	err := sinks.Pages(func(seen int) (entries, total int, err error) {
 		var p page
-		if _, o := s.call(ctx, variantsDocument, options(pageSize, seen, filter), &p); o.Class != sinks.ClassOK {
-			return 0, 0, fmt.Errorf("list variants from %d: %s: %s: %s", seen, o.Class, o.Code, o.Message)
+		err = dialect.Patiently(ctx, s.refresh, func() (o sinks.Outcome) {
+			_, o = s.call(ctx, variantsDocument, options(pageSize, seen, filter), &p)
+			return o
+		})
+		if err != nil {
+			return 0, 0, fmt.Errorf("list variants from %d: %w", seen, err)
 		}
 		for i := range p.Variants.Items {
 			v := &p.Variants.Items[i]

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/graphql"
 )
 
@@ -15,7 +16,8 @@ func classOf(code string) (sinks.Class, bool) {
 		return sinks.ClassNotFound, true
 	case "USER_INPUT_ERROR", "BAD_USER_INPUT", "ILLEGAL_OPERATION":
 		return sinks.ClassQuantity, true
-	case "FORBIDDEN", "UNAUTHORIZED", "UNVERIFIED_EXTERNAL_EMAIL": // no session, a bad key or one that was revoked, a permission that is missing
+	case "FORBIDDEN", "UNAUTHORIZED", "UNVERIFIED_EXTERNAL_EMAIL":
+		// No session, a bad key or one that was revoked, a permission that is missing.
 		return sinks.ClassShopUnauthorised, true
 	case "CHANNEL_NOT_FOUND",
 		"GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED", "BAD_REQUEST", "OPERATION_RESOLUTION_FAILURE",
@@ -40,7 +42,7 @@ func classify(a *graphql.Answer) sinks.Outcome {
 		// reconciler sends those after a transient failure.
 		o.Message = "the server failed, or the request was too large for it"
 	case o.Class == sinks.ClassOK && a.Data == nil:
-		return badAnswer()
+		return dialect.BadAnswer("the answer is not what was asked for")
 	}
 	return o
 }

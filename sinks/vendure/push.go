@@ -75,7 +75,8 @@ func sendable(updates []sinks.Update, outcomes []sinks.Outcome) []int {
 	for i := range updates {
 		if len(updates[i].Locations) == 0 {
 			outcomes[i] = sinks.Outcome{
-				Class: sinks.ClassLocation, Code: "no_location", Message: "the variant has stock at no location, and the store names none",
+				Class: sinks.ClassLocation, Code: "no_location",
+				Message: "the variant has stock at no location, and the store names none",
 			}
 			continue
 		}

@@ -89,7 +89,9 @@ func (v *variant) reading(u *sinks.Update, threshold topics.Quantity) sinks.Read
 	}
 	for _, l := range levels {
 		r.Qty, r.Allocated = r.Qty+l.OnHand, r.Allocated+l.Allocated
-		r.Locations = append(r.Locations, sinks.LocationReading{LocationID: l.LocationID, Qty: l.OnHand, Allocated: l.Allocated})
+		r.Locations = append(r.Locations, sinks.LocationReading{
+			LocationID: l.LocationID, Qty: l.OnHand, Allocated: l.Allocated,
+		})
 	}
 	return r
 }

@@ -26,11 +26,11 @@
 package vendure
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/signin"
 )
 
@@ -55,10 +55,8 @@ func (Adapter) Listed() bool { return true }
 // Open checks options and credentials.
 func (Adapter) Open(a sinks.Account) (sinks.Session, error) {
 	s := &session{account: a}
-	if len(a.Options) > 0 {
-		if err := json.Unmarshal(a.Options, &s.options); err != nil {
-			return nil, fmt.Errorf("options: %w", err)
-		}
+	if err := dialect.Options(a, &s.options); err != nil {
+		return nil, err
 	}
 	if _, err := a.HTTP.CheckURL(s.options.URL); err != nil {
 		return nil, fmt.Errorf("options.url: %w", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 	"stocksync/sinks/rest"
 )
 
@@ -18,7 +19,7 @@ func (s *session) call(ctx context.Context, method, path string, query url.Value
 ) (a *rest.Answer, o sinks.Outcome) {
 	k, err := s.keys()
 	if err != nil {
-		return nil, sinks.Outcome{Class: sinks.ClassConfig, Code: sinks.CodeCredentials, Message: err.Error()}
+		return nil, dialect.Unreadable(err)
 	}
 	address, header := s.options.URL+apiPath+path, http.Header{}
 	if query == nil {
@@ -35,7 +36,7 @@ func (s *session) call(ctx context.Context, method, path string, query url.Value
 	}
 	o = classify(a)
 	if o.Class == sinks.ClassOK && !a.Read(result) {
-		o = sinks.Outcome{Class: sinks.ClassTransient, Code: "bad_answer", Message: "the answer is not what was asked for"}
+		o = dialect.BadAnswer("the answer is not what was asked for")
 	}
 	return a, o
 }

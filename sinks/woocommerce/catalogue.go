@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
+	"stocksync/sinks/rest"
 	"stocksync/topics"
 )
 
@@ -79,9 +81,13 @@ func (s *session) pages(ctx context.Context, path string, filter url.Values, eac
 		}
 		maps.Copy(query, filter)
 		var list []product
-		a, o := s.call(ctx, http.MethodGet, path, query, nil, &list)
-		if o.Class != sinks.ClassOK {
-			return 0, 0, fmt.Errorf("list %s from %d: %s: %s: %s", path, seen, o.Class, o.Code, o.Message)
+		var a *rest.Answer
+		err = dialect.Patiently(ctx, noRefresh, func() (o sinks.Outcome) {
+			a, o = s.call(ctx, http.MethodGet, path, maps.Clone(query), nil, &list)
+			return o
+		})
+		if err != nil {
+			return 0, 0, fmt.Errorf("list %s from %d: %w", path, seen, err)
 		}
 		total, err = strconv.Atoi(a.Header.Get("X-WP-Total"))
 		if err != nil {
@@ -94,6 +100,11 @@ func (s *session) pages(ctx context.Context, path string, filter url.Values, eac
 		}
 		return len(list), total, nil
 	})
+}
+
+// noRefresh is never asked: keys don't expire.
+func noRefresh(context.Context) sinks.Outcome {
+	return sinks.Outcome{Class: sinks.ClassShopUnauthorised}
 }
 
 // target is what a product, or a variation of a product, is to a listing. A variation that is found by its SKU names

@@ -53,11 +53,10 @@ func (a *amount) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var n json.Number
-	if json.Unmarshal(data, &n) != nil {
-		return nil
-	}
-	if f, err := n.Float64(); err == nil && math.Abs(f) <= float64(topics.MaxQuantity/topics.One) {
-		*a = amount{qty: topics.Quantity(math.Floor(f * float64(topics.One))), known: true}
+	_ = json.Unmarshal(data, &n) // anything else is no number, and not known
+	f, err := n.Float64()
+	if a.known = err == nil && math.Abs(f) <= float64(topics.MaxQuantity/topics.One); a.known {
+		a.qty = topics.Quantity(math.Floor(f * float64(topics.One)))
 	}
 	return nil
 }
@@ -130,7 +129,9 @@ func noSuchID() sinks.Outcome {
 func compare(sent stockInput, p *product) sinks.Outcome {
 	switch {
 	case p == nil:
-		return sinks.Outcome{Class: sinks.ClassTransient, Code: "no_result", Message: "the answer says nothing of this product"}
+		return sinks.Outcome{
+			Class: sinks.ClassTransient, Code: "no_result", Message: "the answer says nothing of this product",
+		}
 	case p.Error != nil:
 		return p.Error.outcome(sinks.ClassTransient)
 	case string(p.ManageStock) == `"parent"`:
@@ -139,7 +140,8 @@ func compare(sent stockInput, p *product) sinks.Outcome {
 		}
 	case !p.managed():
 		return sinks.Outcome{
-			Class: sinks.ClassNotEditable, Code: "manage_stock_off", Message: "stock management is off, of the product or of the shop",
+			Class: sinks.ClassNotEditable, Code: "manage_stock_off",
+			Message: "stock management is off, of the product or of the shop",
 		}
 	case !p.Quantity.known || p.Quantity.qty != sent.Qty:
 		return sinks.Outcome{

@@ -40,7 +40,8 @@ func (s *session) ReadBack(ctx context.Context, updates []sinks.Update) ([]sinks
 }
 
 // readSome reads the updates of one group with these indexes.
-func (s *session) readSome(ctx context.Context, group string, updates []sinks.Update, some []int, readings []sinks.Reading,
+func (s *session) readSome(ctx context.Context, group string, updates []sinks.Update, some []int,
+	readings []sinks.Reading,
 ) sinks.Outcome {
 	ids := make([]string, len(some))
 	for n, i := range some {

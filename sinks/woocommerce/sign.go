@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 )
 
 // The ways to prove who asks.
@@ -31,11 +31,8 @@ func (s *session) keys() (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
-	k := keys{key: c.Get("consumer_key"), secret: c.Get("consumer_secret")}
-	if k.key == "" || k.secret == "" {
-		return keys{}, errors.New("credentials_ref names no consumer_key or no consumer_secret")
-	}
-	return k, nil
+	return keys{key: c.Get("consumer_key"), secret: c.Get("consumer_secret")},
+		dialect.Need(c, "consumer_key", "consumer_secret")
 }
 
 // sign adds to a request's query or header what proves who asks.

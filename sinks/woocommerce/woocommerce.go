@@ -30,12 +30,12 @@
 package woocommerce
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"stocksync/sinks"
+	"stocksync/sinks/dialect"
 )
 
 const (
@@ -67,26 +67,22 @@ func (Adapter) Listed() bool { return true }
 func (Adapter) Open(a sinks.Account) (sinks.Session, error) {
 	s := &session{account: a, options: Options{Batch: batchMost, Rate: defaultRate}}
 	o := &s.options
-	if len(a.Options) > 0 {
-		if err := json.Unmarshal(a.Options, o); err != nil {
-			return nil, fmt.Errorf("options: %w", err)
-		}
+	if err := dialect.Options(a, o); err != nil {
+		return nil, err
 	}
-	u, err := a.HTTP.CheckURL(o.URL)
+	base, err := dialect.Base(a, "url", o.URL)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("options.url: %w", err)
-	case u.RawQuery != "":
-		return nil, errors.New("options.url has a query")
+		return nil, err
 	case o.Batch < 1 || o.Batch > batchMost:
 		return nil, fmt.Errorf("options.batch is %d, want 1 to %d", o.Batch, batchMost)
 	case o.Rate <= 0:
 		return nil, fmt.Errorf("options.rate is %v, want more than 0", o.Rate)
 	}
-	o.URL = strings.TrimRight(o.URL, "/")
+	o.URL = base
 	if o.Auth == "" {
 		o.Auth = authBasic
-		if u.Scheme == "http" {
+		if strings.HasPrefix(base, "http:") {
 			o.Auth = authOAuth
 		}
 	}

@@ -51,8 +51,8 @@ func TestOpen_ChecksOptionsAndCredentials(t *testing.T) {
 		{`{"url":"https://shop.example","batch":101}`, secrets, "options.batch is 101"},
 		{`{"url":"https://shop.example","rate":0}`, secrets, "options.rate is 0"},
 		{`{"url":7}`, secrets, "options"},
-		{`{"url":"https://shop.example"}`, nil, "no consumer_key"},
-		{`{"url":"https://shop.example"}`, map[string]string{"consumer_key": "ck_s3cr3t"}, "no consumer_secret"},
+		{`{"url":"https://shop.example"}`, nil, "names no consumer_key"},
+		{`{"url":"https://shop.example"}`, map[string]string{"consumer_key": "ck_s3cr3t"}, "names no consumer_secret"},
 	} {
 		_, err := open(t, tc.options, tc.secrets)
 		if got := fmt.Sprint(err); (err == nil) != (tc.want == "") || !strings.Contains(got, tc.want) && err != nil {

@@ -14,7 +14,7 @@ import (
 // Bundle is the Note of an item whose number can't be set.
 const Bundle = "bundle"
 
-// first is the most that a page may have.
+// pageMost is the most that a page may have.
 const pageMost = 250
 
 func units(q topics.Quantity) int64 { return int64(q / topics.One) }
@@ -39,7 +39,9 @@ func item(it *twin.Item) graphql.Object {
 					var list []graphql.Object
 					names, _ := f.Args["names"].([]any)
 					for _, name := range names {
-						list = append(list, graphql.Object{graphql.TypeName: "InventoryQuantity", "name": name, "quantity": units(level.Qty)})
+						list = append(list, graphql.Object{
+							graphql.TypeName: "InventoryQuantity", "name": name, "quantity": units(level.Qty),
+						})
 					}
 					return list, nil
 				},

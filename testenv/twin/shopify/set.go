@@ -80,7 +80,9 @@ type row struct {
 // apply sets all rows or none.
 func (d dialect) apply(x *twin.Exchange, input map[string]any) (graphql.Object, error) {
 	if name := input["name"]; name != "available" && name != "on_hand" {
-		return result(nil, []graphql.Object{complaint("INVALID_NAME", "The quantity name must be either 'available' or 'on_hand'.", "input", "name")}), nil
+		return result(nil, []graphql.Object{
+			complaint("INVALID_NAME", "The quantity name must be either 'available' or 'on_hand'.", "input", "name"),
+		}), nil
 	}
 	list, _ := input["quantities"].([]any)
 	if len(list) > rowsMost {

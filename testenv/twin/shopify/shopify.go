@@ -90,12 +90,12 @@ func (s *Shop) Credentials() map[string]string {
 	app := map[string]string{"client_id": s.key, "client_secret": s.secret}
 	switch s.cfg.Auth {
 	case Signed:
-		return app
 	case Granted:
 		app["access_token"], app["refresh_token"] = s.seed.Access, s.seed.Refresh
-		return app
+	case Lasting:
+		return map[string]string{"access_token": s.seed.Access}
 	}
-	return map[string]string{"access_token": s.seed.Access}
+	return app
 }
 
 // Secrets are the texts that must not get out.
@@ -108,6 +108,7 @@ func (s *Shop) Secrets() []string {
 			return strings.HasPrefix(t, "canary-refresh") || t == s.seed.Access
 		})
 		return append(tokens, s.secret)
+	case Granted:
 	}
 	return append(s.Issued(), s.secret)
 }

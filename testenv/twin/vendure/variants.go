@@ -133,12 +133,15 @@ func (d dialect) update(x *twin.Exchange, f graphql.Field) (any, error) {
 	return shown, nil
 }
 
+// bad is the error of an input that its type does not fit.
+func bad(format string, value any) error { return &fault{"BAD_USER_INPUT", fmt.Sprintf(format, value)} }
+
 // read checks one element of a mutation as the server does, which takes numbers below zero.
 func read(element any, there map[string]twin.Item) (change, error) {
 	object, _ := element.(map[string]any)
 	for name := range object {
 		if name != "id" && name != "stockLevels" {
-			return change{}, &fault{"BAD_USER_INPUT", fmt.Sprintf("Field %q is not what this twin changes", name)}
+			return change{}, bad("Field %q is not what this twin changes", name)
 		}
 	}
 	id, _ := object["id"].(string)
@@ -153,13 +156,13 @@ func read(element any, there map[string]twin.Item) (change, error) {
 		qty, ok := level["stockOnHand"].(float64)
 		switch {
 		case !ok || qty != math.Trunc(qty):
-			return change{}, &fault{"BAD_USER_INPUT", fmt.Sprintf("Int cannot represent non-integer value: %v", level["stockOnHand"])}
+			return change{}, bad("Int cannot represent non-integer value: %v", level["stockOnHand"])
 		case qty > math.MaxInt32 || qty < math.MinInt32:
-			return change{}, &fault{"BAD_USER_INPUT", fmt.Sprintf("Int cannot represent non 32-bit signed integer value: %v", qty)}
+			return change{}, bad("Int cannot represent non 32-bit signed integer value: %v", qty)
 		}
 		location, _ := level["stockLocationId"].(string)
 		if !slices.Contains(Locations(), location) {
-			return change{}, &fault{"", `insert or update on table "stock_level" violates foreign key constraint "FK_984c48572468c69661a0b7b0494"`}
+			return change{}, &fault{"", `insert or update on table "stock_level" violates foreign key constraint "FK_984c48"`}
 		}
 		c.levels[location] = topics.Quantity(qty) * topics.One
 	}
