@@ -91,6 +91,8 @@ type Config struct {
 
 	// Directory of the stores' credentials: the file `credentials_ref` names in it is used before a variable.
 	CredentialsDir string `env:"CREDENTIALS_DIR"`
+	// Directory for tokens that are renewed, which all instances of the sinks share. It is no cache: keep it.
+	TokensDir string `env:"TOKENS_DIR"`
 	// Let stores' URLs name private, loopback and link-local addresses, for shops in the own network.
 	AllowPrivateURLs bool `env:"ALLOW_PRIVATE_URLS" envDefault:"false"`
 
@@ -401,6 +403,7 @@ func (c *Config) parts() (cli.Config, error) {
 		CatalogInterval:   c.CatalogInterval,
 		Credentials:       c.credentials,
 		AllowPrivateURLs:  c.AllowPrivateURLs,
+		TokensDir:         c.TokensDir,
 		LogLevel:          c.LogLevel,
 		LogFormat:         c.LogFormat,
 	}, nil

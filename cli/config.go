@@ -43,6 +43,8 @@ type Config struct {
 	// Credentials returns the secrets that a store's credentials_ref names.
 	Credentials      func(ref string) (map[string]string, error)
 	AllowPrivateURLs bool
+	// TokensDir is where tokens that are renewed are kept; empty: stores with such tokens can't be opened.
+	TokensDir string
 
 	LogLevel  slog.Level
 	LogFormat string // text, json, or empty: text on a terminal and JSON elsewhere

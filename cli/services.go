@@ -12,7 +12,6 @@ import (
 
 	"stocksync/processor"
 	"stocksync/sinks"
-	"stocksync/sinks/webhook"
 	"stocksync/topics"
 )
 
@@ -164,7 +163,7 @@ func (c *call) sinksConfig(reg prometheus.Registerer) (sinks.Config, error) {
 	return sinks.Config{
 		Brokers: c.cfg.Kafka.Brokers, ClientOpts: opts, Prefix: topics.Prefix(c.cfg.TopicPrefix),
 		InstanceID: c.cfg.InstanceID, StateDir: filepath.Join(c.cfg.StateDir, "sinks"),
-		Adapters: []sinks.Adapter{webhook.Adapter{}}, Credentials: c.cfg.Credentials,
+		Adapters: c.adapters(), Credentials: c.cfg.Credentials,
 		AllowPrivate: c.cfg.AllowPrivateURLs, CatalogInterval: c.cfg.CatalogInterval, Zone: c.cfg.Timezone,
 		NightlyAt: c.cfg.NightlyAt, Log: c.log, Registry: reg,
 	}, nil
