@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,9 +127,9 @@ func (c *call) haveAvailability(ctx context.Context, cl *kgo.Client, skus []stri
 	return nil
 }
 
-// audit returns the audit record of something a person did with this program.
+// audit returns the audit record of something a person did with this program: the one named, or who runs it.
 func (c *call) audit(entry topics.AuditEntry) *kgo.Record {
-	entry.At, entry.Actor, entry.Via = topics.TimeOf(time.Now()), actor(), "cli"
+	entry.At, entry.Actor, entry.Via = topics.TimeOf(time.Now()), cmp.Or(entry.Actor, actor()), "cli"
 	return &kgo.Record{
 		Topic: c.topic(topics.AuditTopic), Key: entry.Key(), Value: entry.Encode(),
 	}

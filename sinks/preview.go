@@ -22,13 +22,13 @@ type Records struct{ Availability, Own, All, Listing, Status []byte }
 
 // Assessment is what follows from the records of a pair.
 type Assessment struct {
-	Exists   bool // store and SKU are a pair: the sinks keep a status of it
-	Reason   topics.SyncReason
-	Also     []topics.SyncReason
-	Evidence map[string]any
-	Offer    *Reckoning       // how the quantity comes about; nil when the records don't tell
-	Cause    topics.SyncCause // of what would be sent now; empty: nothing would
-	Sends    []Update         // one a target
+	Exists    bool // store and SKU are a pair: the sinks keep a status of it
+	Reason    topics.SyncReason
+	Also      []topics.SyncReason
+	Evidence  map[string]any
+	Reckoning *Reckoning       // how the quantity comes about; nil when the records don't tell
+	Cause     topics.SyncCause // of what would be sent now; empty: nothing would
+	Sends     []Update         // one a target
 }
 
 // Reckoning is how the quantity that a pair should show comes about, as sums over the warehouses that the store offers.
@@ -99,7 +99,7 @@ func (p *Preview) Assess(sku string, records Records, now time.Time) Assessment 
 		Exists: r.exists(p.store, p.shop.listed), Reason: v.reason, Also: v.also, Evidence: v.evidence, Cause: v.cause,
 	}
 	if v.want.offered && p.shop.policy.store != nil {
-		a.Offer = p.offer(r.av, &v.want)
+		a.Reckoning = p.reckon(r.av, &v.want)
 	}
 	if v.due {
 		w := &work{sku: sku, verdict: v, status: r.status}
@@ -110,8 +110,8 @@ func (p *Preview) Assess(sku string, records Records, now time.Time) Assessment 
 	return a
 }
 
-// offer tells how a quantity comes about.
-func (p *Preview) offer(av *topics.Availability, w *want) *Reckoning {
+// reckon tells how a quantity comes about.
+func (p *Preview) reckon(av *topics.Availability, w *want) *Reckoning {
 	o := &Reckoning{
 		Net: w.net, Buffer: w.terms.buffer, Percent: w.terms.percent, Min: w.terms.min, Max: w.terms.max,
 		Unseen: w.unseen, Qty: w.qty,

@@ -66,8 +66,8 @@ func TestPreview_DecidesAsTheReconcilerDoes(t *testing.T) {
 			if !a.Exists {
 				t.Error("it is no pair")
 			}
-			if a.Offer != nil && a.Offer.Qty != v.Qty {
-				t.Errorf("offers %s, want %s", a.Offer.Qty, v.Qty)
+			if a.Reckoning != nil && a.Reckoning.Qty != v.Qty {
+				t.Errorf("offers %s, want %s", a.Reckoning.Qty, v.Qty)
 			}
 		})
 	}
@@ -86,7 +86,7 @@ func TestPreview_SupposesThatTheStoreIsLive(t *testing.T) {
 	if len(a.Sends) != 1 || a.Sends[0].Qty != 3*qty || a.Cause != topics.SyncEvent {
 		t.Errorf("got %+v", a)
 	}
-	o := a.Offer
+	o := a.Reckoning
 	if o.Actual != 10*qty || o.Reserved != qty || o.Net != 9*qty || o.Buffer != buffer || o.Percent != percent ||
 		o.Qty != 3*qty || o.Max != nil || len(o.Warehouses) != 1 || o.Warehouses[0] != "W1" {
 		t.Errorf("got %+v", o)
