@@ -19,14 +19,15 @@ import (
 type draft struct {
 	was     []byte // as it was before, in the form that decode gives it if it is valid; nil: there was none
 	members map[string]jsontext.Value
+	blank   []byte                             // a record that says nothing
 	decode  func(value []byte) ([]byte, error) // checks a value and returns it in its usual form
 	value   []byte                             // of the members, in that form
 	notes   []string
 }
 
 // newDraft begins with the record before. What is no JSON object is begun anew.
-func newDraft(before []byte, decode func([]byte) ([]byte, error)) *draft {
-	d := &draft{was: before, members: membersOf(before), decode: decode}
+func newDraft(before, blank []byte, decode func([]byte) ([]byte, error)) *draft {
+	d := &draft{was: before, members: membersOf(before), blank: blank, decode: decode}
 	if usual, err := decode(before); before != nil && err == nil {
 		d.was, d.members = usual, membersOf(usual)
 	}
@@ -82,32 +83,19 @@ func (d *draft) changed() ([]string, error) {
 	if err := d.build(); err != nil {
 		return nil, err
 	}
-	before, after := membersOf(d.was), membersOf(d.value)
-	names := []string{}
-	for _, name := range namesIn(d.value) {
-		if name == "changed_by" || name == "changed_at" || bytes.Equal(before[name], after[name]) {
-			continue
-		}
-		if len(before[name]) == 0 && empty(after[name]) {
-			continue
-		}
-		names = append(names, name)
+	before, after := membersOf(d.blank), membersOf(d.value)
+	maps.Copy(before, membersOf(d.was))
+	for _, name := range []string{"changed_by", "changed_at"} {
+		delete(before, name)
+		delete(after, name)
 	}
+	names := slices.DeleteFunc(namesIn(d.value), func(name string) bool { return bytes.Equal(before[name], after[name]) })
 	for _, name := range slices.Sorted(maps.Keys(before)) {
-		if _, kept := after[name]; !kept && !empty(before[name]) {
+		if _, kept := after[name]; !kept && string(before[name]) != `""` {
 			names = append(names, name)
 		}
 	}
 	return names, nil
-}
-
-// empty tells whether a value says nothing.
-func empty(v jsontext.Value) bool {
-	switch string(v) {
-	case "", "null", "false", "[]", `""`:
-		return true
-	}
-	return false
 }
 
 // namesIn returns the names of an object's members, in their order.

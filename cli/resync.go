@@ -102,10 +102,19 @@ var errNoAvailability = errors.New("no availability; case and spaces of a SKU co
 
 // haveAvailability returns an error that names the SKUs without an availability record.
 func (c *call) haveAvailability(ctx context.Context, cl *kgo.Client, skus []string) error {
+	unknown, err := c.withoutAvailability(ctx, cl, skus)
+	if err == nil && len(unknown) > 0 {
+		err = fmt.Errorf("%s: %w", strings.Join(unknown, ", "), errNoAvailability)
+	}
+	return err
+}
+
+// withoutAvailability returns the SKUs without an availability record.
+func (c *call) withoutAvailability(ctx context.Context, cl *kgo.Client, skus []string) ([]string, error) {
 	topic := c.topic(topics.AvailabilityTopic)
 	n, err := partitionsOf(ctx, kadm.NewClient(cl), topic)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	missing := map[string]bool{}
 	var partitions []int32
@@ -117,14 +126,7 @@ func (c *call) haveAvailability(ctx context.Context, cl *kgo.Client, skus []stri
 		delete(missing, string(r.Key))
 		return nil
 	}, partitions...)
-	if err != nil {
-		return err
-	}
-	unknown := slices.DeleteFunc(slices.Clone(skus), func(sku string) bool { return !missing[sku] })
-	if len(unknown) > 0 {
-		return fmt.Errorf("%s: %w", strings.Join(unknown, ", "), errNoAvailability)
-	}
-	return nil
+	return slices.DeleteFunc(slices.Clone(skus), func(sku string) bool { return !missing[sku] }), err
 }
 
 // audit returns the audit record of something a person did with this program: the one named, or who runs it.

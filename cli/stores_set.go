@@ -88,7 +88,7 @@ func (c *call) storeEdit(id, action string, apply func(d *draft, now topics.Time
 	return edit{
 		topic: topics.Stores, key: []byte(id), action: action,
 		apply: func(before []byte, now topics.Time) (*draft, error) {
-			d := newDraft(before, usualStore)
+			d := newDraft(before, new(topics.Store).Encode(), usualStore)
 			if err := d.set("store", id); err != nil {
 				return nil, err
 			}
