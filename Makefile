@@ -15,7 +15,7 @@ KAFKA_PACKAGES ?= ./topics ./processor ./sinks/... ./testenv/... ./cli
 KAFKA_RUN      ?= .
 KAFKA_SKIP     ?= /^kfake$$|//^kfake$$
 
-# How long `make sim` runs, in virtual hours, and from which seed on.
+# How long `make sim` runs, in virtual hours, and from which seed on; `make oversell` has one seed.
 HOURS ?= 100
 SEED  ?= 1
 
@@ -36,7 +36,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka test-data test-stores sim crash mutants upgrade bench bench-peer lint fuzz check
+.PHONY: help build demo run test test-kafka test-data test-stores sim oversell crash mutants upgrade bench bench-peer lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,10 @@ test-stores: ## with STORES=1: a real Vendure and a real Medusa, and all of stoc
 sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEED (1) is the first hour's
 	GOGC=400 STOCKSYNC_SIM_HOURS=$(HOURS) STOCKSYNC_SIM_SEED=$(SEED) $(GO) test -tags synctests -count 1 -timeout 60m -v \
 		-run '^TestSim_' ./processor | grep --line-buffered -vE '^ *=== (RUN|PAUSE|CONT)'
+
+oversell: ## a flash sale from seed SEED (1): units oversold by polling, by a queue of events, and by the sinks
+	STOCKSYNC_OVERSELL_SEED=$(SEED) $(GO) test -count 1 -timeout 10m -v -run '^TestOversell_' ./testenv/oversell \
+		| grep --line-buffered -vE '^ *=== (RUN|NAME|PAUSE|CONT)'
 
 crash: ## every row of the crash table: SEEDS (40) on virtual time, KILLS (5) on a real Kafka, with kill -9
 	STOCKSYNC_CRASH_SEEDS=$(SEEDS) $(GO) test -tags synctests -count 1 -timeout 60m -v -run '^TestCrash_' ./processor \

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"stocksync/sinks"
+	"stocksync/sinks/lazada"
 	"stocksync/sinks/medusa"
+	"stocksync/sinks/shopee"
 	"stocksync/sinks/shopify"
 	"stocksync/sinks/tiktokshop"
 	"stocksync/sinks/token"
@@ -17,6 +19,8 @@ func (c *call) adapters() []sinks.Adapter {
 	return []sinks.Adapter{
 		webhook.Adapter{},
 		tiktokshop.Adapter{Tokens: tokens},
+		shopee.Adapter{Tokens: tokens},
+		lazada.Adapter{Tokens: tokens},
 		shopify.Adapter{Tokens: tokens},
 		woocommerce.Adapter{},
 		vendure.Adapter{},
