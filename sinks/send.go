@@ -67,22 +67,31 @@ func (r *reconciler) current(works []*work, now time.Time) []*work {
 	})
 }
 
-// leave takes leave for the request that is next. Where the turn of whoever has waited longest finds none, as
-// budgets keep their last part for what is urgent, the turn passes.
+// leave takes leave for the request that is next. Where the turn of whoever has waited longest finds none, and a more
+// urgent request would, as budgets keep their last part for what is urgent, the turn passes. Where it is the rate that
+// both wait for, it does not: else there would be no such turns while the rate holds everything back.
 func (r *reconciler) leave(now time.Time) (ok bool, err error) {
-	for {
-		first, aged := r.ready.first()
-		wait, ok, err := r.limiter.Take(now, first.rank.urgency())
-		switch {
-		case err != nil || ok:
-			return ok, err
-		case aged:
-			r.ready.picks++
-			continue
-		}
-		r.paceTill, r.pacedRank = now.Add(wait), first.rank
-		return false, nil
+	first, aged := r.ready.first()
+	wait, ok, err := r.limiter.Take(now, first.rank.urgency())
+	if err != nil || ok {
+		return ok, err
 	}
+	best := r.ready.all.next(false)
+	if aged {
+		sooner, ok, err := r.limiter.Take(now, best.rank.urgency())
+		if err != nil {
+			return false, err
+		}
+		if ok || sooner < wait {
+			r.ready.picks++
+		}
+		if ok {
+			return true, nil
+		}
+		wait = min(wait, sooner)
+	}
+	r.paceTill, r.pacedRank = now.Add(wait), best.rank
+	return false, nil
 }
 
 // paced tells whether the limiter holds back what is next.

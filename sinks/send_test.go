@@ -422,6 +422,31 @@ func TestSend_WhatMayOversellGoesFirst(t *testing.T) {
 	})
 }
 
+// TestSend_NothingStarvesWhileTheRateHoldsEverythingBack ensures that whoever has waited longest has one request in
+// eight, whatever else comes, where it is the rate and not the answers that the next request waits for.
+func TestSend_NothingStarvesWhileTheRateHoldsEverythingBack(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		w.store("s", w.options("s", `"batch":1,"rate":4`))
+		w.start("one")
+		w.stock("more=5 " + many("A", 60, 100))
+		w.settled()
+		before := w.mark()
+		w.stock("A00=99")
+		w.pass(time.Millisecond)
+		w.stock("more=6")
+		w.pass(time.Millisecond)
+		for n := range topics.Quantity(20) { // fifteen times what the rate lets through
+			w.stock(many("A", 60, int(99-n)))
+			w.pass(time.Second)
+		}
+		at := slices.IndexFunc(w.since(before, "s"), func(r request) bool { return r.skus[0] == "more" })
+		if at < 0 || at > 8 {
+			t.Errorf("the increase was request %d, want one of the first nine", at)
+		}
+		w.settled()
+	})
+}
+
 func TestSend_KeepsTheRateOfTheOptions(t *testing.T) {
 	bubble(t, testenv.SandboxConfig{Rate: 5, Burst: 2}, func(w *world) {
 		w.store("s", w.options("s", `"batch":1,"rate":5`))
