@@ -51,6 +51,6 @@ func TestOversell_IsATenthOfAQueuesAtMost(t *testing.T) {
 // small is a sale that is over quickly.
 func small() oversell.Scenario {
 	s := oversell.Default(1)
-	s.Stores, s.SKUs, s.Stock, s.Lasts, s.Buyers, s.Lines, s.Budget = 3, 60, 6, 2*time.Minute, 6, 4, 4
+	s.Stores, s.SKUs, s.Stock, s.Lasts, s.OrderLag = 3, 120, 8, 4*time.Minute, time.Second
 	return s
 }
