@@ -32,6 +32,8 @@ const (
 	// every catchUpInterval.
 	catchUpLag      = 2 * time.Second
 	catchUpInterval = time.Second
+	// catchUpRecords is how many times as many records a transaction may then take.
+	catchUpRecords = 10
 	// retryWait is the pause before a lane tries again with a new session; it doubles with each that
 	// commits nothing, up to retryWaitMax, which is short beside the group's session timeout.
 	retryWait    = 250 * time.Millisecond
@@ -169,7 +171,7 @@ func (l *lane) sessionOpts() []kgo.Opt {
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytesFn(p.batchMaxBytes),
-		kgo.MaxBufferedRecords(4*p.c.CommitMaxRecords+1024),
+		kgo.MaxBufferedRecords(4*catchUpRecords*p.c.CommitMaxRecords+1024),
 		kgo.ConsumerGroup(p.group()),
 		kgo.InstanceID(l.name),
 		kgo.ConsumeTopics(p.names[:]...),
@@ -202,13 +204,13 @@ func (l *lane) poll(ctx context.Context) kgo.Fetches {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	l.events.onWake(cancel)
-	return l.session.PollRecords(ctx, max(1, l.maxRecords-l.records))
+	return l.session.PollRecords(ctx, max(1, l.limit()-l.records))
 }
 
 // due tells whether the overlay is to be committed now. Records that come after a whole interval
 // without any find lastLive that long ago, and wait for nothing.
 func (l *lane) due() bool {
-	if l.records >= l.maxRecords {
+	if l.records >= l.limit() {
 		return true
 	}
 	return l.untilDue() <= 0
@@ -228,14 +230,27 @@ func (l *lane) untilDue() time.Duration {
 }
 
 // interval returns how long the overlay may grow. The commit interval bounds the latency of a lane that
-// keeps up; one that is behind by a time of which catchUpInterval is a part commits less often, so that
-// more events of one SKU become one record. It has caught up when nothing more comes.
+// keeps up; one that is behind commits less often, so that more events of one SKU become one record.
 func (l *lane) interval() time.Duration {
-	now := l.p.c.Now()
-	if now.Sub(l.oldest) < catchUpLag || now.Sub(l.lastFold) >= l.p.c.CommitInterval {
+	if !l.behind() {
 		return l.p.c.CommitInterval
 	}
 	return max(l.p.c.CommitInterval, catchUpInterval)
+}
+
+// limit returns how many records the overlay may take.
+func (l *lane) limit() int {
+	if !l.behind() {
+		return l.maxRecords
+	}
+	return catchUpRecords * l.maxRecords
+}
+
+// behind tells whether what the overlay began with is old, and more comes: by a time of which catchUpInterval
+// is a part.
+func (l *lane) behind() bool {
+	now := l.p.c.Now()
+	return l.records > 0 && now.Sub(l.oldest) >= catchUpLag && now.Sub(l.lastFold) < l.p.c.CommitInterval
 }
 
 // commit makes the overlay of every task one transaction: changelog, availability and dead letters

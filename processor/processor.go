@@ -28,7 +28,7 @@ type Config struct {
 
 	Workers          int           // lanes; 0 = 1
 	CommitInterval   time.Duration // 0 = 25 ms
-	CommitMaxRecords int           // 0 = 200,000
+	CommitMaxRecords int           // 0 = 20,000; a lane that is behind takes ten times as many
 	MaxRecordBytes   int           // 0 = 1 MiB
 	SessionTimeout   time.Duration // of the group; 0 = 8 s
 	MaxLag           time.Duration // readiness; 0 = 60 s
@@ -79,7 +79,7 @@ func New(c Config) (*Processor, error) {
 	}
 	c.Workers = max(c.Workers, 1)
 	setDefault(&c.CommitInterval, 25*time.Millisecond)
-	setDefault(&c.CommitMaxRecords, 200_000)
+	setDefault(&c.CommitMaxRecords, 20_000)
 	setDefault(&c.MaxRecordBytes, 1<<20)
 	setDefault(&c.SessionTimeout, 8*time.Second)
 	setDefault(&c.MaxLag, time.Minute)
