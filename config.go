@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +60,8 @@ type Config struct {
 	InstanceID string `env:"INSTANCE_ID" shown:"host name"`
 	// Local state (Pebble), locked while in use; it may be deleted at any time and is rebuilt from Kafka.
 	StateDir string `env:"STATE_DIR" envDefault:"./data"`
+	// Most memory for SKUs held decoded, in bytes; 0 is 1 GiB, or a third of `GOMEMLIMIT` where that is less.
+	CacheBytes int64 `env:"CACHE_BYTES" envDefault:"0"`
 	// Address of `/metrics`, `/healthz` and `/readyz`; port 0 picks a free one and logs it.
 	HTTPAddr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	// Not ready when the oldest unread input is older than this.
@@ -205,6 +209,7 @@ const (
 	commitRecordsMax  = 1_000_000
 	recordBytesMin    = 1 << 10
 	recordBytesMax    = 8 << 20 // what the output topics take
+	cacheBytesMin     = 1 << 20
 	nightlyRateMax    = 1_000_000
 	activeWindowMax   = 30 * 24 * time.Hour
 	// clockLead is how far the nightly run's clock may be ahead of the input: what is active by the input
@@ -250,6 +255,7 @@ func (c *Config) faults() []fault {
 	check(c.ReplicationFactor == -1 || c.ReplicationFactor >= 1, "REPLICATION_FACTOR", c.ReplicationFactor,
 		"want -1 (the broker's default) or at least 1")
 	check(c.StateDir != "", "STATE_DIR", c.StateDir, "name a directory")
+	check(c.CacheBytes == 0 || c.CacheBytes >= cacheBytesMin, "CACHE_BYTES", c.CacheBytes, "want 0 or at least 1048576")
 	check(hostPort(c.HTTPAddr), "HTTP_ADDR", c.HTTPAddr, "want host:port or :port")
 	check(c.ReadyMaxLag > 0, "READY_MAX_LAG", c.ReadyMaxLag, "want more than 0")
 	check(0 <= c.ProcessorWorkers && c.ProcessorWorkers <= workersMax, "PROCESSOR_WORKERS", c.ProcessorWorkers,
@@ -387,6 +393,7 @@ func (c *Config) parts() (cli.Config, error) {
 		ReplicationFactor: c.ReplicationFactor,
 		InstanceID:        c.InstanceID,
 		StateDir:          c.StateDir,
+		CacheBytes:        cmp.Or(c.CacheBytes, cacheWithin(debug.SetMemoryLimit(-1))),
 		HTTPAddr:          c.HTTPAddr,
 		ReadyMaxLag:       c.ReadyMaxLag,
 		ProcessorWorkers:  c.ProcessorWorkers,

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +182,53 @@ func TestConfig_CredentialsAreFilesOrVariablesAndNeverOurOwn(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "credentials_ref") {
 			t.Errorf("%q: error %v", ref, err)
+		}
+	}
+}
+
+func TestTune_LeavesWhatThePersonHasSet(t *testing.T) {
+	limit, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(100)
+	t.Cleanup(func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	})
+	const memory, own, ownPercent = 2 << 30, 7 << 30, 150
+	for _, tt := range []struct {
+		set     []string // variables of the environment
+		limit   int64
+		percent int
+	}{
+		{nil, 5 << 29, gcPercent},
+		{[]string{"GOMEMLIMIT"}, own, gcPercent},
+		{[]string{"GOGC"}, 5 << 29, ownPercent},
+		{[]string{"GOMEMLIMIT", "GOGC"}, own, ownPercent},
+	} {
+		for _, name := range []string{"GOMEMLIMIT", "GOGC"} {
+			t.Setenv(name, "") // so that it is restored
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range tt.set {
+			t.Setenv(name, "set")
+		}
+		debug.SetMemoryLimit(own) // what the runtime has made of the variables
+		debug.SetGCPercent(ownPercent)
+		if got := tune(memory); got != tt.limit {
+			t.Errorf("%v set: got a limit of %d bytes, want %d", tt.set, got, tt.limit)
+		}
+		if got := debug.SetGCPercent(ownPercent); got != tt.percent {
+			t.Errorf("%v set: got GOGC %d, want %d", tt.set, got, tt.percent)
+		}
+	}
+}
+
+func TestCacheWithin_IsAThirdOfTheLimit(t *testing.T) {
+	for limit, want := range map[int64]int64{
+		math.MaxInt64: 1 << 30, 4 << 30: 1 << 30, 768 << 20: 256 << 20, 16 << 20: 32 << 20,
+	} {
+		if got := cacheWithin(limit); got != want {
+			t.Errorf("limit %d: got %d bytes, want %d", limit, got, want)
 		}
 	}
 }

@@ -49,6 +49,9 @@ type Program struct {
 	Config func() (Config, error)
 	// Settings documents the environment for --help; `config` asks for the values in force as well.
 	Settings func(values bool) ([]Setting, error)
+	// Tune lets the garbage collector take the memory that a service holds at most, and what it needs itself; it
+	// returns the limit that then is in force. nil: the collector is left as it is.
+	Tune func(memory int64) (limit int64)
 	// KafkaOpts are added to every client. For tests, whose broker lives on a virtual network.
 	KafkaOpts []kgo.Opt
 }

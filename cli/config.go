@@ -24,6 +24,7 @@ type Config struct {
 
 	InstanceID  string
 	StateDir    string
+	CacheBytes  int64 // of decoded SKUs; 0: the processor's default
 	HTTPAddr    string
 	ReadyMaxLag time.Duration
 

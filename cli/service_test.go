@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -191,4 +192,32 @@ func TestServe_RefusesAnAddressInUse(t *testing.T) {
 	other := withTopics(t, c)
 	other.HTTPAddr = strings.TrimPrefix(s.url, "http://")
 	run(t, other, "processor").want(t, cli.ExitFailed, "2:HTTP_ADDR", "2:address already in use")
+}
+
+func TestProcessor_SaysHowMuchMemoryItHolds(t *testing.T) {
+	cfg := config(t)
+	const limit = 300 << 20
+	memory := func(cache int64) int64 {
+		cfg.CacheBytes = cache
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var stderr bytes.Buffer
+		var asked int64
+		code := cli.Main(ctx, cli.Program{
+			Args: []string{"processor"}, Stdout: io.Discard, Stderr: &stderr,
+			Config: func() (cli.Config, error) { return cfg, nil },
+			Tune: func(memory int64) int64 {
+				asked = memory
+				cancel()
+				return limit
+			},
+		})
+		r := result{code: code, stderr: stderr.String()}
+		r.want(t, cli.ExitOK, `2:"level":"WARN","msg":"memory"`, fmt.Sprintf(`2:"at_most_mib":%d,"limit_mib":300`, asked>>20))
+		return asked
+	}
+	const more = 100 << 20
+	if small, large := memory(1<<20), memory(1<<20+more); large-small != more || small < limit {
+		t.Errorf("got %d and, with %d more of cache, %d", small, more, large)
+	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"runtime"
 
@@ -12,6 +13,7 @@ import (
 
 	"stocksync/processor"
 	"stocksync/sinks"
+	"stocksync/state"
 	"stocksync/topics"
 )
 
@@ -117,7 +119,20 @@ func (c *call) processorPart(reg prometheus.Registerer) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
+	c.tune(conf.Memory())
 	return part{name: "processor", run: p.Run, ready: p.Ready}, nil
+}
+
+// tune sets the collector up for a service that holds so much memory at most, and says so.
+func (c *call) tune(memory int64) {
+	if c.Tune == nil {
+		return
+	}
+	level, limit := slog.LevelInfo, c.Tune(memory)
+	if limit < memory {
+		level = slog.LevelWarn // it collects all the time, once it holds that much
+	}
+	c.log.Log(context.Background(), level, "memory", "at_most_mib", memory>>20, "limit_mib", limit>>20)
 }
 
 // processorConfig returns the settings as the processor takes them.
@@ -133,6 +148,7 @@ func (c *call) processorConfig(reg prometheus.Registerer) (processor.Config, err
 	return processor.Config{
 		Brokers: c.cfg.Kafka.Brokers, ClientOpts: opts, Prefix: topics.Prefix(c.cfg.TopicPrefix),
 		InstanceID: c.cfg.InstanceID, StateDir: filepath.Join(c.cfg.StateDir, "processor"), Version: readVersion().text(),
+		State:   state.Config{CacheBytes: c.cfg.CacheBytes},
 		Workers: workers, CommitInterval: c.cfg.CommitInterval, CommitMaxRecords: c.cfg.CommitMaxRecords,
 		MaxRecordBytes: c.cfg.MaxRecordBytes, MaxLag: c.cfg.ReadyMaxLag, Policy: c.policy(),
 		Zone: c.cfg.Timezone, NightlyAt: c.cfg.NightlyAt, NightlyRate: c.cfg.NightlyRate,

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func New(c Config) (*Processor, error) {
 	}
 	c.Workers = max(c.Workers, 1)
 	setDefault(&c.CommitInterval, 25*time.Millisecond)
-	setDefault(&c.CommitMaxRecords, 20_000)
+	setDefault(&c.CommitMaxRecords, defaultCommitMaxRecords)
 	setDefault(&c.MaxRecordBytes, 1<<20)
 	setDefault(&c.SessionTimeout, 8*time.Second)
 	setDefault(&c.MaxLag, time.Minute)
@@ -161,6 +162,22 @@ func (p *Processor) runLanes(ctx context.Context) error {
 	cancel(nil)
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+const (
+	defaultCommitMaxRecords = 20_000
+	// fetchBytes is what a lane asks a broker for at a time, compressed, and so what waits beside the fetch that is
+	// being folded: unpacked it is ten times as much.
+	fetchBytes = 8 << 20
+	// recordBytes is what a record of a transaction takes, roughly: as it came, its SKU, and what is produced.
+	recordBytes = 2 << 10
+)
+
+// Memory returns how many bytes a processor of this configuration holds at most, one that catches up, but for what
+// the garbage collector has yet to find.
+func (c *Config) Memory() int64 {
+	lane := 10*fetchBytes + recordBytes*int64(catchUpRecords*cmp.Or(c.CommitMaxRecords, defaultCommitMaxRecords))
+	return c.State.Memory() + int64(max(c.Workers, 1))*lane
 }
 
 // maxBatchBytes bounds what a batch may take when it is decompressed: a hundred times what the broker

@@ -197,6 +197,7 @@ func (p *Processor) follow(ctx context.Context, behind map[int32]*task, b *bound
 		p.metrics.restoreTarget.WithLabelValues(label(n)).Set(float64(b.changelog.end[n]))
 	}
 	client, err := kgo.NewClient(append(p.clientOpts(),
+		kgo.FetchMaxBytes(fetchBytes),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{changelog: from}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
