@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -301,15 +303,25 @@ func (h *HTTP) transport() *http.Transport {
 // Control is the guard's check of an address that is dialled.
 func Control(address string) error { return guard{}.control("tcp", address, nil) }
 
-// ScanPairs walks over the pairs of stores and returns `store|sku state` of each, or an error's text.
-func ScanPairs(v *state.Views, stores []string, listed bool) (pairs []string, err error) {
-	heads := make([]scanHead, len(stores))
+// sweepAll sweeps over the pairs of stores that have no records.
+func sweepAll(v *state.Views, stores []string, listed bool, f func(p *swept) error) error {
+	heads, facts := make([]scanHead, len(stores)), make([]*shopFacts, len(stores))
 	for i, s := range stores {
 		heads[i] = scanHead{store: s, listed: listed}
+		facts[i] = &shopFacts{policy: newPolicy(s, nil, nil), listed: listed}
 	}
 	snapshot := v.Snapshot()
-	err = scan(snapshot, heads, func(i int, sku string, r *row) error {
-		text := stores[i] + "|" + sku
+	err := sweep(context.Background(), snapshot, heads, facts, f)
+	return errors.Join(err, snapshot.Close())
+}
+
+// ScanPairs walks over the pairs of stores and returns `store|sku state` of each, by SKU, or an error's text.
+func ScanPairs(v *state.Views, stores []string, listed bool) (pairs []string, err error) {
+	var all []swept
+	err = sweepAll(v, stores, listed, func(p *swept) error { all = append(all, *p); return nil })
+	slices.SortStableFunc(all, func(a, b swept) int { return strings.Compare(a.sku, b.sku) })
+	for i := range all {
+		r, text := &all[i].row, stores[all[i].head]+"|"+all[i].sku
 		for _, part := range []struct {
 			held bool
 			name string
@@ -326,24 +338,35 @@ func ScanPairs(v *state.Views, stores []string, listed bool) (pairs []string, er
 			}
 		}
 		pairs = append(pairs, text)
-		again, err := readRow(live{v}, stores[i], sku)
-		if err == nil && (again.av == nil) != (r.av == nil) {
-			err = errors.New("readRow and scan differ about " + text)
+		again, fault := readRow(live{v}, stores[all[i].head], all[i].sku)
+		if fault == nil && (again.av == nil) != (r.av == nil) {
+			fault = errors.New("readRow and sweep differ about " + text)
 		}
-		return err
-	})
-	return pairs, errors.Join(err, snapshot.Close())
+		err = errors.Join(err, fault)
+	}
+	return pairs, err
 }
 
 // CountPairs walks over the pairs of stores.
 func CountPairs(v *state.Views, stores []string) (n int, err error) {
-	heads := make([]scanHead, len(stores))
-	for i, s := range stores {
-		heads[i] = scanHead{store: s}
+	err = sweepAll(v, stores, false, func(*swept) error { n++; return nil })
+	return n, err
+}
+
+// TakeOver does what an instance does before it sends anything when it takes a store over: it works out what is due.
+// It returns how many pairs are not at rest.
+func TakeOver(ctx context.Context, v *state.Views, a Adapter, store string) (works int, err error) {
+	c := &Config{InstanceID: "test", Log: slog.New(slog.DiscardHandler)}
+	o := &owner{
+		tools: &tools{
+			c: c, views: v, metrics: newMetrics(nil), http: NewHTTP(true), lease: &lease{},
+			adapters: map[string]Adapter{a.Marketplace(): a},
+		},
+		log: c.Log,
 	}
-	snapshot := v.Snapshot()
-	err = scan(snapshot, heads, func(int, string, *row) error { n++; return nil })
-	return n, errors.Join(err, snapshot.Close())
+	s := &shop{reconciler: newReconciler(o.tools, store), holding: &holding{generation: 2}}
+	err = o.begin(ctx, []*shop{s})
+	return len(s.works), err
 }
 
 // StatusStores returns the stores that have statuses, and the highest generation of one.

@@ -113,12 +113,23 @@ func (r *reconciler) settle(ctx context.Context, sku string, row *row, heard []i
 }
 
 // inherit is settle for a pair of a store that is taken over.
-func (r *reconciler) inherit(ctx context.Context, sku string, row *row) {
-	r.brake.see(row.status)
-	r.settle(ctx, sku, row, nil)
-	if w := r.works[sku]; w != nil && w.verdict.due {
+func (r *reconciler) inherit(ctx context.Context, p *swept) {
+	r.sweepBy(ctx, p, nil)
+	if w := r.works[p.sku]; w != nil && w.verdict.due {
 		w.inherited = !r.sendAfter.IsZero()
 	}
+}
+
+// sweepBy settles a pair that a sweep comes by, unless it is at rest.
+func (r *reconciler) sweepBy(ctx context.Context, p *swept, heard []int64) {
+	r.brake.see(p.row.status)
+	_, ours := r.written[p.sku]
+	if p.rest && !ours && r.works[p.sku] == nil {
+		delete(r.braked, p.sku)
+		delete(r.risky, p.sku)
+		return
+	}
+	r.settle(ctx, p.sku, &p.row, heard)
 }
 
 // watch keeps count of what people must know of a store as a whole: pairs that fall to 0 together, pairs that wait

@@ -256,12 +256,16 @@ func (o *owner) beginIn(ctx context.Context, snapshot tables, shops []*shop) err
 		heads[i] = s.head()
 	}
 	pairs := 0
-	err := scan(snapshot, heads, func(i int, sku string, row *row) error {
+	facts := make([]*shopFacts, len(shops))
+	for i, s := range shops {
+		facts[i] = &s.shop
+	}
+	err := sweep(ctx, snapshot, heads, facts, func(p *swept) error {
 		pairs++
-		if shops[i].policy.present {
-			shops[i].inherit(ctx, sku, row)
+		if shops[p.head].policy.present {
+			shops[p.head].inherit(ctx, p)
 		}
-		return ctx.Err()
+		return nil
 	})
 	o.log.Info("pairs looked at", "stores", len(shops), "pairs", pairs, "took", time.Since(began).String())
 	return err

@@ -275,14 +275,13 @@ func (r *reconciler) rescan(ctx context.Context) error {
 	snapshot := r.views.Snapshot()
 	heard := r.dirty
 	r.dirty = dirt{}
-	n := 0
+	n, shop := 0, r.shop // as it is now
 	r.brake.positive = 0
-	err := scan(snapshot, []scanHead{r.head()}, func(_ int, sku string, row *row) error {
+	err := sweep(ctx, snapshot, []scanHead{r.head()}, []*shopFacts{&shop}, func(p *swept) error {
 		if n++; n%looksAtOnce == 0 && r.stopping(ctx) {
 			return errStopping
 		}
-		r.brake.see(row.status)
-		r.settle(ctx, sku, row, heard[sku])
+		r.sweepBy(ctx, p, heard[p.sku])
 		return nil
 	})
 	err = errors.Join(err, snapshot.Close())

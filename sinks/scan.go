@@ -131,43 +131,10 @@ func (r *row) setStatus(value []byte) {
 	}
 }
 
-// scanHead names a store to scan for.
+// scanHead names a store to sweep over.
 type scanHead struct {
 	store  string
 	listed bool // pairs exist by listing
-}
-
-// scan calls f for every pair of some stores, SKU by SKU in ascending order, in one walk over all tables:
-// a SKU's availability is decoded once, however many stores offer it. The row is valid during the call.
-func scan(t tables, heads []scanHead, f func(head int, sku string, r *row) error) (err error) {
-	var s scanner
-	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.open(t, heads); err != nil {
-		return err
-	}
-	for {
-		sku, ok := s.least()
-		if !ok {
-			return s.err()
-		}
-		var shared row
-		s.availability.at(sku, shared.setAvailability)
-		s.all.at(sku, shared.setAll)
-		for i := range s.stores {
-			r := shared
-			s.stores[i].own.at(sku, r.setOwn)
-			s.stores[i].list.at(sku, r.setListing)
-			s.stores[i].status.at(sku, r.setStatus)
-			if !r.exists(heads[i].store, heads[i].listed) {
-				continue
-			}
-			r.verify(heads[i].store, string(sku))
-			if err := f(i, string(sku), &r); err != nil {
-				return err
-			}
-		}
-		s.pass(sku)
-	}
 }
 
 // scanner walks over all tables in step, by SKU.

@@ -155,3 +155,48 @@ func BenchmarkScan(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N*skus*len(stores))/b.Elapsed().Seconds(), "pairs/s")
 }
+
+// BenchmarkTakeOver takes a store with 1,000,000 listings over, all delivered: what a start costs before anything is
+// sent, when the tables are there. It is to stay below ten seconds.
+func BenchmarkTakeOver(b *testing.B) {
+	const listings = 1_000_000
+	v := tables(b)
+	store := topics.Store{Store: "s", Marketplace: "test", Warehouses: []string{"*"}}
+	apply(b, v, topics.Stores, put(store.Key(), store.Encode()))
+	for from := 0; from < listings; from += 10_000 {
+		var stock, listed, delivered []state.ViewRecord
+		for i := from; i < from+10_000; i++ {
+			sku := fmt.Sprintf("SKU-%07d", i)
+			a := available(sku, 1, 5*qty)
+			stock = append(stock, put([]byte(sku), a.AppendJSON(nil)))
+			l := topics.Listing{Store: "s", SKU: sku, Origin: topics.OriginCatalogue, Targets: []topics.Target{{
+				ProductID: fmt.Sprint(1_729_000_000_000_000_000 + i), VariantID: fmt.Sprint(1_730_000_000_000_000_000 + i),
+				Status: topics.TargetActive, Tracked: true, Title: "Kaos polos hitam lengan pendek",
+			}}}
+			listed = append(listed, put(l.Key(), l.Encode()))
+			s := topics.SyncStatus{
+				Store: "s", SKU: sku, State: topics.StateSynced, Reason: topics.SyncInSync, Also: []topics.SyncReason{},
+				Evidence: map[string]any{}, Wanted: topics.Wanted{Revision: 1, Qty: 5 * qty, At: at(10), Cause: topics.SyncEvent},
+				Delivered: &topics.Delivered{Revision: 1, Qty: 5 * qty, At: at(10), Targets: []topics.DeliveredTarget{{
+					ProductID: l.Targets[0].ProductID, VariantID: l.Targets[0].VariantID, Qty: 5 * qty,
+				}}},
+				Owner: topics.Owner{Instance: "one", Generation: 1}, UpdatedAt: at(10),
+			}
+			r := put(s.Key(), s.Encode())
+			r.Rank = 1
+			delivered = append(delivered, r)
+		}
+		apply(b, v, topics.AvailabilityTopic, stock...)
+		apply(b, v, topics.Listings, listed...)
+		apply(b, v, topics.SyncStatusTopic, delivered...)
+	}
+	d := &dialect{listed: true, traits: sinks.Traits{Batch: 100, InFlight: 1}}
+	b.ResetTimer()
+	for b.Loop() {
+		works, err := sinks.TakeOver(b.Context(), v, d, "s")
+		if err != nil || works != 0 {
+			b.Fatalf("got %d pairs not at rest, %v, want none", works, err)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/start")
+}

@@ -100,8 +100,19 @@ func DecodeListing(value []byte) (Listing, error) {
 	return l, nil
 }
 
-// readDefaults fills what a target leaves out: a target that says nothing of it is active and tracked.
+// readDefaults fills what a target leaves out: a target that says nothing of it is active and tracked. Whether one that
+// is not tracked says so takes a second reading, which nearly none needs.
 func (l *Listing) readDefaults(value []byte) error {
+	tracked := true
+	for i := range l.Targets {
+		tracked = tracked && l.Targets[i].Tracked
+		if l.Targets[i].Status == "" {
+			l.Targets[i].Status = TargetActive
+		}
+	}
+	if tracked {
+		return nil
+	}
 	var given struct {
 		Targets []struct {
 			Tracked *bool `json:"tracked"`
@@ -113,9 +124,6 @@ func (l *Listing) readDefaults(value []byte) error {
 	for i := range l.Targets {
 		if given.Targets[i].Tracked == nil {
 			l.Targets[i].Tracked = true
-		}
-		if l.Targets[i].Status == "" {
-			l.Targets[i].Status = TargetActive
 		}
 	}
 	return nil
