@@ -124,30 +124,30 @@ func TestShow_ADeadOrSlowStoreDelaysNoOther(t *testing.T) {
 	}
 }
 
-// latency runs six stores for a while, one of them with a fault, and returns how long the others' updates took from
+// latency runs four stores for a while, one of them with a fault, and returns how long the others' updates took from
 // the processor to the shop, at the 99th percentile.
 func latency(t *testing.T, fault *testenv.SandboxFault) (p99 time.Duration) {
 	t.Helper()
 	bubble(t, testenv.SandboxConfig{}, func(w *world) {
-		for n := range 6 {
+		for n := range 4 {
 			id := fmt.Sprintf("s%d", n)
-			w.store(id, w.options(id, `"batch":1,"in_flight":2,"rate":50`))
+			w.store(id, w.options(id, `"batch":1,"in_flight":2,"rate":25`))
 		}
 		w.start("one")
-		w.stock(many("A", 20, 5))
+		w.stock(many("A", 10, 5))
 		w.settled()
 		if fault != nil {
 			w.shop.Inject(*fault)
 		}
 		before := len(w.shop.Writes())
 		sent := map[int64]time.Time{}
-		for n := range 30 {
-			w.stock(many("A", 20, 6+n), func(a *topics.Availability) { sent[a.Revision] = time.Now() })
+		for n := range 12 {
+			w.stock(many("A", 10, 6+n), func(a *topics.Availability) { sent[a.Revision] = time.Now() })
 			w.pass(500 * time.Millisecond)
 		}
 		w.eventually("the others", func() error {
-			for n := 1; n < 6; n++ {
-				if _, revision, _ := w.shop.Quantity(fmt.Sprintf("s%d", n), "A19"); revision != w.revision {
+			for n := 1; n < 4; n++ {
+				if _, revision, _ := w.shop.Quantity(fmt.Sprintf("s%d", n), "A09"); revision != w.revision {
 					return fmt.Errorf("store s%d has %d, want %d", n, revision, w.revision)
 				}
 			}
