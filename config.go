@@ -256,6 +256,8 @@ func (c *Config) faults() []fault {
 		"want -1 (the broker's default) or at least 1")
 	check(c.StateDir != "", "STATE_DIR", c.StateDir, "name a directory")
 	check(c.CacheBytes == 0 || c.CacheBytes >= cacheBytesMin, "CACHE_BYTES", c.CacheBytes, "want 0 or at least 1048576")
+	check(!within(c.StateDir, c.TokensDir), "TOKENS_DIR", c.TokensDir,
+		"want a directory outside STATE_DIR, which may be deleted at any time")
 	check(hostPort(c.HTTPAddr), "HTTP_ADDR", c.HTTPAddr, "want host:port or :port")
 	check(c.ReadyMaxLag > 0, "READY_MAX_LAG", c.ReadyMaxLag, "want more than 0")
 	check(0 <= c.ProcessorWorkers && c.ProcessorWorkers <= workersMax, "PROCESSOR_WORKERS", c.ProcessorWorkers,
@@ -414,6 +416,20 @@ func (c *Config) parts() (cli.Config, error) {
 		LogLevel:          c.LogLevel,
 		LogFormat:         c.LogFormat,
 	}, nil
+}
+
+// within tells whether a path lies in a directory, or is it; no path lies nowhere.
+func within(dir, path string) bool {
+	if dir == "" || path == "" {
+		return false
+	}
+	from, err := filepath.Abs(dir)
+	to, err2 := filepath.Abs(path)
+	if err != nil || err2 != nil {
+		return false
+	}
+	rel, err := filepath.Rel(from, to)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // credentials finds the secrets that a store's credentials_ref names: a file of CREDENTIALS_DIR, or else a

@@ -232,3 +232,15 @@ func TestCacheWithin_IsAThirdOfTheLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestConfig_TokensAreNotKeptInWhatMayBeDeleted ensures that a consent of a seller does not go with the cache.
+func TestConfig_TokensAreNotKeptInWhatMayBeDeleted(t *testing.T) {
+	for dir, ok := range map[string]bool{
+		"": true, "/var/tokens": true, "/var/state-of-tokens": true, "/var/state": false, "/var/state/tokens": false,
+		"/var/credentials/../state/y": false,
+	} {
+		if _, err := loadConfig(environment("STATE_DIR=/var/state", "TOKENS_DIR="+dir)); (err == nil) != ok {
+			t.Errorf("%q: got %v, want it taken: %v", dir, err, ok)
+		}
+	}
+}

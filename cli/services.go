@@ -80,7 +80,8 @@ func (a *app) sinksCommand() *cobra.Command {
 SKU and store whether it is there and, if not, why (topics sync-status and sync-log).
 
 Each store has one owner among the instances. Its secrets come from CREDENTIALS_DIR or a variable,
-by the name in its credentials_ref.`,
+by the name in its credentials_ref. Tokens that marketplaces renew are kept in TOKENS_DIR, which all
+instances share.`,
 		func(c *call, reg *prometheus.Registry) ([]part, error) {
 			p, err := c.sinksPart(reg)
 			return []part{p}, err
