@@ -132,6 +132,7 @@ func (t *Twin) fail(x *Exchange) {
 		case <-x.Request.Context().Done():
 		case <-t.stop:
 		}
+		t.cut(x) // or the server would say 200
 	case FaultGarbage:
 		t.send(x, page(http.StatusOK, "We'll be back soon!"))
 	case FaultHugeBody:
