@@ -39,6 +39,9 @@ type Subject struct {
 	// SignsIn says that the token is got by signing in with credentials that last, and is not kept: a session
 	// that is opened anew signs in again.
 	SignsIn bool
+	// Unstocked says why the shop can't be given items by the suite; its catalogue is tried elsewhere then. Empty:
+	// it can.
+	Unstocked string
 }
 
 // Answer is how a marketplace says a class.

@@ -30,6 +30,9 @@ func (b *bench) stocked() (Stocked, sinks.Cataloguer) {
 	if !ok {
 		b.t.Skip("there is no catalogue")
 	}
+	if b.subject.Unstocked != "" {
+		b.t.Skip(b.subject.Unstocked)
+	}
 	shop, ok := b.shop.(Stocked)
 	if !ok {
 		b.t.Fatal("the adapter lists, but the shop can't be stocked")
@@ -142,6 +145,9 @@ func (b *bench) reader() (Stocked, sinks.Reader) {
 	reader, ok := b.session.(sinks.Reader)
 	if !ok {
 		b.t.Skip("the shop can't be read")
+	}
+	if b.subject.Unstocked != "" {
+		b.t.Skip(b.subject.Unstocked)
 	}
 	shop, ok := b.shop.(Stocked)
 	if !ok {

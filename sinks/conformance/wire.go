@@ -96,6 +96,7 @@ func wrongSKU(t *testing.T, b *bench) {
 
 // notApplied ensures that a success which was none can be found out, where the shop can be read.
 func notApplied(t *testing.T, b *bench) {
+	b.cannot(twin.FaultNotApplied)
 	updates := b.shop.Updates(1)
 	before, _ := b.shop.Shown(&updates[0])
 	b.shop.Inject(twin.Fault{Kind: twin.FaultNotApplied})

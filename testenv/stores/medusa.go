@@ -285,10 +285,27 @@ type Item struct {
 
 // Items returns those of a SKU, or all in the order of their ids when it is empty.
 func (m *Medusa) Items(ctx context.Context, sku string) ([]Item, error) {
-	query := url.Values{"limit": {"10000"}, "order": {"id"}, "fields": {"id,sku,title,*location_levels"}}
-	if sku != "" {
-		query.Set("sku[]", sku)
+	if sku == "" {
+		return m.find(ctx, url.Values{})
 	}
+	return m.find(ctx, url.Values{"sku[]": {sku}})
+}
+
+// Held returns what lies of an item in the shop; false when there is no such item.
+func (m *Medusa) Held(ctx context.Context, id string) (units int64, ok bool, err error) {
+	list, err := m.find(ctx, url.Values{"id[]": {id}})
+	if err != nil || len(list) == 0 {
+		return 0, false, err
+	}
+	for _, l := range list[0].Levels {
+		units += l.Stocked
+	}
+	return units, true, nil
+}
+
+func (m *Medusa) find(ctx context.Context, query url.Values) ([]Item, error) {
+	query["limit"], query["order"] = []string{"10000"}, []string{"id"}
+	query["fields"] = []string{"id,sku,title,*location_levels"}
 	var found struct {
 		Items []Item `json:"inventory_items"`
 	}
@@ -299,6 +316,20 @@ func (m *Medusa) Items(ctx context.Context, sku string) ([]Item, error) {
 // Make makes an inventory item that no variant points to.
 func (m *Medusa) Make(ctx context.Context, sku string) (id string, err error) {
 	return m.post(ctx, "/admin/inventory-items", object{"sku": sku, "title": sku}, "inventory_item", "id")
+}
+
+// MakeMany makes n of them, PREFIX-0001 and so on, with nothing in stock at the first location.
+func (m *Medusa) MakeMany(ctx context.Context, prefix string, n int) error {
+	var levels []any
+	for i := range n {
+		id, err := m.Make(ctx, fmt.Sprintf("%s-%04d", prefix, i+1))
+		if err != nil {
+			return err
+		}
+		levels = append(levels, object{"inventory_item_id": id, "location_id": m.Locations[0], "stocked_quantity": 0})
+	}
+	_, err := m.post(ctx, "/admin/inventory-items/location-levels/batch", object{"create": levels})
+	return err
 }
 
 // Delete deletes an inventory item.

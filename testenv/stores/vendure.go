@@ -112,6 +112,9 @@ func (v *Vendure) RevokeKeys(ctx context.Context) error {
 	return err
 }
 
+// Base returns the server's address, without a path.
+func (v *Vendure) Base() string { return v.base }
+
 // Marketplace returns "vendure".
 func (v *Vendure) Marketplace() string { return "vendure" }
 
@@ -138,6 +141,18 @@ type Variant struct {
 // Variants returns all that there are, in the order of their ids.
 func (v *Vendure) Variants(ctx context.Context) ([]Variant, error) {
 	return v.find(ctx, map[string]any{})
+}
+
+// Held returns what lies of a variant in the shop; false when there is no such variant.
+func (v *Vendure) Held(ctx context.Context, id string) (units int64, ok bool, err error) {
+	list, err := v.find(ctx, map[string]any{"id": map[string]any{"eq": id}})
+	if err != nil || len(list) == 0 {
+		return 0, false, err
+	}
+	for _, l := range list[0].StockLevels {
+		units += l.StockOnHand
+	}
+	return units, true, nil
 }
 
 func (v *Vendure) find(ctx context.Context, filter map[string]any) ([]Variant, error) {

@@ -24,7 +24,10 @@ const (
 type dialect struct{ shop *Shop }
 
 // Operation goes by method and path, and by whether single items are asked for.
-func (dialect) Operation(r *http.Request) twin.Op {
+func (dialect) Operation(r *http.Request) twin.Op { return Operation(r) }
+
+// Operation says what a request to a Medusa asks for.
+func Operation(r *http.Request) twin.Op {
 	switch r.Method + " " + r.URL.Path {
 	case "POST " + pathLevels:
 		return twin.OpPush

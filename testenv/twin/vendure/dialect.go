@@ -18,7 +18,10 @@ const bodyMost = 100 << 10
 type dialect struct{ shop *Shop }
 
 // Operation goes by the root field.
-func (dialect) Operation(r *http.Request) twin.Op {
+func (dialect) Operation(r *http.Request) twin.Op { return Operation(r) }
+
+// Operation says what a request to a Vendure asks for.
+func Operation(r *http.Request) twin.Op {
 	body, err := io.ReadAll(r.Body)
 	if err != nil || r.Method != http.MethodPost || r.URL.Path != "/admin-api" {
 		return twin.OpUnknown
