@@ -126,11 +126,11 @@ const (
 	NumberPhysical                // what lies there; the shop offers it less what is allocated
 )
 
-// Rate is the shape of a store's limit, and Bucket what a shop that counts points says of it.
-type (
-	Rate   = limit.Rate
-	Bucket = limit.Bucket
-)
+// Rate is the shape of a store's limit.
+type Rate = limit.Rate
+
+// Bucket is what a shop that counts points says of its limit.
+type Bucket = limit.Bucket
 
 // Update is one target to be brought to a quantity.
 type Update struct {

@@ -174,7 +174,8 @@ func TestJudge_SpreadsAQuantityOverLocations(t *testing.T) {
 		{Warehouse: "W1", Net: 5 * qty}, {Warehouse: "W2", Net: 7*qty + qty/2}, {Warehouse: "W3", Net: -2 * qty},
 	}
 	three := []topics.StoreLocation{
-		{LocationID: "L1", Warehouses: []string{"W1"}}, {LocationID: "L2", Warehouses: []string{"W2"}},
+		{LocationID: "L1", Warehouses: []string{"W1"}},
+		{LocationID: "L2", Warehouses: []string{"W2"}},
 		{LocationID: "L3", Warehouses: []string{"W3"}},
 	}
 	both := []topics.StoreLocation{{LocationID: "L1", Warehouses: []string{"W1", "W2"}}, {LocationID: "L2", Warehouses: []string{"*"}}}
@@ -264,7 +265,7 @@ func TestSend_ARefusedTargetKeepsNoOtherFromItsNumber(t *testing.T) {
 				w.speak(d)
 				w.list("A", "1", "2")
 				w.stock("A=5")
-				s := w.says("s", "A", string(blockedAs(class)))
+				s := w.says("s", "A", blockedAs(class))
 				for n := range 5 {
 					w.stock(fmt.Sprintf("A=%d", 4-n))
 					w.eventually("delivered", func() error {
@@ -275,7 +276,7 @@ func TestSend_ARefusedTargetKeepsNoOtherFromItsNumber(t *testing.T) {
 					})
 				}
 				w.pass(5 * time.Minute)
-				if got := w.status("s", "A"); got.Error == nil || got.Error.Code != "no" || string(got.State)+" "+string(got.Reason) != string(blockedAs(class)) {
+				if got := w.status("s", "A"); got.Error == nil || got.Error.Code != "no" || string(got.State)+" "+string(got.Reason) != blockedAs(class) {
 					t.Errorf("got %+v, want the refusal in it", got)
 				}
 				var first, second int

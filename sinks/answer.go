@@ -83,7 +83,8 @@ func (l *load) unwritten(a *aim, read *Reading, c Class, number Number) {
 func (w *work) stillFailed(failed []failure, now topics.Time) []failure {
 	earlier := slices.DeleteFunc(failuresOf(w.status), func(x failure) bool {
 		_, has := w.progress.done[x.target]
-		return has && (x.floor == 0 || x.until <= now) || slices.ContainsFunc(failed, func(y failure) bool { return y.target == x.target })
+		again := slices.ContainsFunc(failed, func(y failure) bool { return y.target == x.target })
+		return again || has && (x.floor == 0 || x.until <= now)
 	})
 	return append(failed, earlier...)
 }
@@ -159,8 +160,8 @@ func (w *work) wanted(u *Update) topics.Wanted {
 func (r *reconciler) failureOf(w *work, d *result, i int, o Outcome) failure {
 	u, a := &d.updates[i], &d.aims[i]
 	x := failure{
-		target: targetKey(&a.target), class: o.Class, revision: u.Revision, qty: a.qty, print: fingerprint(&a.target),
-		touched: w.flown.touched, at: topics.TimeOf(d.began),
+		target: targetKey(&a.target), class: o.Class, revision: u.Revision, qty: a.qty,
+		listedAs: fingerprint(&a.target), touched: w.flown.touched, at: topics.TimeOf(d.began),
 	}
 	if o.Class == ClassBelowReserved {
 		x.floor = o.Floor

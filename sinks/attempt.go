@@ -13,7 +13,7 @@ type failure struct {
 	class    Class
 	revision int64
 	qty      topics.Quantity // what the target was to offer
-	print    string          // of the target as it was
+	listedAs string          // the target as it was
 	touched  string          // when persons had last changed what the pair goes by
 	at       topics.Time
 	until    topics.Time     // when it may be asked again by itself; zero: when something changes
@@ -26,7 +26,7 @@ const failuresKey = "failures"
 // evidence puts a failure into a status.
 func (x *failure) evidence() map[string]any {
 	e := map[string]any{
-		"class": x.class.String(), "revision": x.revision, "qty": x.qty, "listed_as": x.print,
+		"class": x.class.String(), "revision": x.revision, "qty": x.qty, "listed_as": x.listedAs,
 		"settings": x.touched, "tried_at": x.at,
 	}
 	product, variant, _ := strings.Cut(x.target, "\x00")
@@ -70,7 +70,7 @@ func failuresOf(s *topics.SyncStatus) []failure {
 		product, _ := e["product_id"].(string)
 		variant, _ := e["variant_id"].(string)
 		x.target = targetKey(&topics.Target{ProductID: product, VariantID: variant})
-		x.print, _ = e["listed_as"].(string)
+		x.listedAs, _ = e["listed_as"].(string)
 		x.touched, _ = e["settings"].(string)
 		x.at, x.until = moment(e["tried_at"]), moment(e["until"])
 		list = append(list, x)
@@ -126,7 +126,7 @@ func (f *facts) hinderByRefusal(a *aim, x *failure, w *want) {
 	case handleDone, handleRetry, handleStop:
 		return
 	}
-	asked := f.askedAgain(x, w) || fingerprint(&a.target) != x.print
+	asked := f.askedAgain(x, w) || fingerprint(&a.target) != x.listedAs
 	if x.floor > 0 && f.now < x.until && !asked {
 		w.wakeAt = sooner(w.wakeAt, x.until)
 		a.raise(x.floor, x.until)

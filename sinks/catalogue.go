@@ -336,7 +336,7 @@ func (p *pass) collect(ctx context.Context) error {
 // too many, something is wrong with the pass and not with them.
 func (p *pass) compare(done *passed) error {
 	gone := []topics.Listing{}
-	known := map[string]struct{}{}
+	same := map[string]struct{}{}
 	each := func(sku string, value []byte) error {
 		l, err := topics.DecodeListing(value)
 		if err != nil {
@@ -355,14 +355,15 @@ func (p *pass) compare(done *passed) error {
 			l.Targets = []topics.Target{}
 			gone = append(gone, l)
 		case found && sameListing(l.Targets, now):
-			known[sku] = struct{}{}
+			same[sku] = struct{}{}
 		}
 		return nil
 	}
 	if err := p.eachListing(each); err != nil {
 		return err
 	}
-	if p.asks == nil && !p.released && topics.Quantity(len(done.lost))*100*topics.One > p.percent*topics.Quantity(done.known) {
+	lost, known := topics.Quantity(len(done.lost)), topics.Quantity(done.known)
+	if p.asks == nil && !p.released && lost*100*topics.One > p.percent*known {
 		done.refused = true
 		return nil
 	}
@@ -370,7 +371,7 @@ func (p *pass) compare(done *passed) error {
 		p.changed = gone
 	}
 	for sku, targets := range p.found {
-		if _, same := known[sku]; !same {
+		if _, is := same[sku]; !is {
 			p.change(sku, targets)
 		}
 	}

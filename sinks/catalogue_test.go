@@ -181,7 +181,7 @@ func TestCatalogue_FollowsTheShop(t *testing.T) {
 		w.stock("A=5 B=5 C=5 D=5 E=5 F=5 G=5 mine=5")
 		w.list("mine", "my-product")
 		w.reads(m)
-		for _, sku := range strings.Fields("A B C D E F mine") {
+		for sku := range strings.FieldsSeq("A B C D E F mine") {
 			w.says("s", sku, "synced in_sync")
 		}
 		w.pass(time.Minute)
@@ -198,7 +198,7 @@ func TestCatalogue_FollowsTheShop(t *testing.T) {
 		m.drops("b ")
 		m.offers("B")
 		w.pass(interval)
-		for _, sku := range strings.Fields("A B") {
+		for sku := range strings.FieldsSeq("A B") {
 			s := w.says("s", sku, "synced in_sync")
 			if s.Delivered.Revision == 0 || len(s.Delivered.Targets) != 1 {
 				t.Errorf("%s: got %+v", sku, s.Delivered)

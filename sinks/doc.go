@@ -10,8 +10,19 @@
 //	group.go       membership: the group shares out the partitions of `stores`; a store has one owner
 //	owner.go       starts and ends the reconcilers of the stores that this instance owns
 //	reconciler.go  one goroutine a store: look, judge, queue, send, answer, write status
-//	verdict.go     judge: facts about a pair -> reason, due or not, and what is wanted; pure
+//	verdict.go     judge: facts about a pair -> reason, due or not, and what is wanted; pure. Beside it:
+//	               reason.go and mapping.go find reasons, due.go why an update is sent, aim.go what each target
+//	               of a pair gets, attempt.go what was refused, quantity.go, unseen.go and locations.go the numbers
+//	carry.go       one request: read the shop where that is needed, reckon anew, write what is not there yet
+//	sweep.go       all pairs of a store at once, when it is taken over or its record changes
+//	brake.go       much of a store that would fall to 0 at once waits for a person
+//	catalogue.go   what a shop sells -> listings; near.go finds SKUs that differ by case or spaces only
+//	readback.go    what a shop shows against what it was brought to
+//	limits.go      where the store's limits (package limit) hold a pair back; gate.go keeps them for every request
 //	adapter.go     what a marketplace's dialect must offer; one directory below each
+//
+// Nothing beside the status is remembered of a pair: what the shop was brought to, what it had sold unseen, what
+// it refused and since when it is switched off travel in it, so that whoever owns the store next knows.
 //
 // # Invariants
 //

@@ -127,7 +127,7 @@ func Refused(f Facts, c Class, at, until topics.Time) map[string]any {
 	var list []failure
 	for _, a := range facts.aims(&w, false) {
 		x := failure{
-			target: targetKey(&a.target), class: c, revision: w.revision, qty: a.qty, print: fingerprint(&a.target),
+			target: targetKey(&a.target), class: c, revision: w.revision, qty: a.qty, listedAs: fingerprint(&a.target),
 			touched: w.touched, at: at,
 		}
 		if c.handling() == handleWindow {

@@ -248,7 +248,8 @@ func (r *reconciler) forget(w *work) {
 func differs(s *topics.SyncStatus, v *verdict, flying bool) bool {
 	near, _ := v.evidence[nearKey].([]string)
 	return s == nil || s.State != stateOf(v, flying) || s.Reason != v.reason || !slices.Equal(s.Also, v.also) ||
-		!slices.Equal(heldIn(s), v.held) || !slices.Equal(textsIn(s, nearKey), near) || s.AutoDisabled != v.auto.disabled || s.AutoEnabledBy != v.auto.enabledBy
+		!slices.Equal(heldIn(s), v.held) || !slices.Equal(textsIn(s, nearKey), near) ||
+		s.AutoDisabled != v.auto.disabled || s.AutoEnabledBy != v.auto.enabledBy
 }
 
 // stateOf is the state that follows from a verdict's reason.

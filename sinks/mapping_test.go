@@ -32,13 +32,17 @@ func TestJudge_SaysWhyASKUIsNotListed(t *testing.T) {
 		"a pass since":           {func(p *pair) { p.PassAt = at(5) }, "unmapped sku_mismatch", "map[catalogue_read_at:2026-09-26T02:05:00Z]", 0},
 		"a pass of the last one": {func(p *pair) { p.said(topics.SyncSKUMismatch, at(6)) }, "unmapped sku_mismatch", "map[catalogue_read_at:2026-09-26T02:06:00Z]", 0},
 		"a day without a pass":   {func(p *pair) { p.Now = at(5 + day) }, "unmapped sku_mismatch", "map[]", 0},
-		"near misses": {func(p *pair) { p.PassAt, p.Near = at(6), []string{"a", "A "} }, "unmapped sku_mismatch",
-			"map[catalogue_read_at:2026-09-26T02:06:00Z near_misses:[a A ]]", 0},
+		"near misses": {
+			func(p *pair) { p.PassAt, p.Near = at(6), []string{"a", "A "} }, "unmapped sku_mismatch",
+			"map[catalogue_read_at:2026-09-26T02:06:00Z near_misses:[a A ]]", 0,
+		},
 		"the SKU has no stock":                  {func(p *pair) { p.Availability = nil }, "unmapped mapping_pending+no_transaction_yet", "map[]", 0},
 		"listing of nothing":                    {func(p *pair) { p.targets(); p.PassAt = at(6) }, "unmapped sku_mismatch", "map[catalogue_read_at:2026-09-26T02:06:00Z]", 0},
 		"a listing that nobody has stock under": {func(p *pair) { p.targets("1"); p.Availability = nil }, "never no_transaction_yet", "map[]", 0},
-		"and is near to one": {func(p *pair) { p.targets("1"); p.Availability = nil; p.Near = []string{"a"} },
-			"unmapped sku_mismatch+no_transaction_yet", "map[near_misses:[a]]", 0},
+		"and is near to one": {
+			func(p *pair) { p.targets("1"); p.Availability = nil; p.Near = []string{"a"} },
+			"unmapped sku_mismatch+no_transaction_yet", "map[near_misses:[a]]", 0,
+		},
 		"listed, and near to another": {func(p *pair) { p.targets("1"); p.Near = []string{"a"} }, "pending waiting due:event", "map[]", 0},
 		"no catalogue":                {func(p *pair) { p.Listed = false; p.Near = []string{"a"} }, "pending waiting due:event", "map[]", 0},
 	} {
@@ -108,8 +112,10 @@ func TestJudge_SwitchesOffWhatIsNotListedAndOnAgain(t *testing.T) {
 		}, "blocked listing_deleted", ""},
 		"a person has it off": {nil, says(true), "disabled item_disabled+sku_mismatch", "off at 2026-09-26T03:00:00Z of 100"},
 		"a person has it on":  {nil, says(false), on, "off at 2026-09-26T03:00:00Z of 100"},
-		"the SKU in all stores is off": {nil, func(p *pair) { p.AllSet = off2(true); p.AllSet.Store = "*" },
-			"disabled item_disabled+auto_disabled+sku_mismatch", "off at 2026-09-26T03:00:00Z of 100"},
+		"the SKU in all stores is off": {
+			nil, func(p *pair) { p.AllSet = off2(true); p.AllSet.Store = "*" },
+			"disabled item_disabled+auto_disabled+sku_mismatch", "off at 2026-09-26T03:00:00Z of 100",
+		},
 
 		"off, nothing new":     {func(p *pair) { p.autoDisabled(30) }, nil, off, "off at 2026-09-26T02:30:00Z of 1790389800000"},
 		"off, an order before": {func(p *pair) { p.autoDisabled(30) }, func(p *pair) { p.ordered(30) }, off, "off at 2026-09-26T02:30:00Z of 1790389800000"},
@@ -121,8 +127,10 @@ func TestJudge_SwitchesOffWhatIsNotListedAndOnAgain(t *testing.T) {
 		"off, then listed":            {func(p *pair) { p.autoDisabled(30) }, func(p *pair) { p.targets("1") }, "pending waiting due:event", "on by catalogue"},
 		"off, then the store says no": {func(p *pair) { p.autoDisabled(30) }, func(p *pair) { p.store.AutoDisableUnmatched = new(false) }, on, "on by setting"},
 		"off, and a person has it on": {func(p *pair) { p.autoDisabled(30) }, says(false), on, "off at 2026-09-26T02:30:00Z of 1790389800000"},
-		"off, order, and a person has it off": {func(p *pair) { p.autoDisabled(30) }, func(p *pair) { p.ordered(31); says(true)(p) },
-			"disabled item_disabled+sku_mismatch", "on by order"},
+		"off, order, and a person has it off": {
+			func(p *pair) { p.autoDisabled(30) }, func(p *pair) { p.ordered(31); says(true)(p) },
+			"disabled item_disabled+sku_mismatch", "on by order",
+		},
 		"off, and no catalogue any more": {func(p *pair) { p.autoDisabled(30) }, func(p *pair) { p.Listed = false }, "pending waiting due:event", "on by setting"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,69 +28,33 @@ type metrics struct {
 
 // newMetrics registers the metrics; a nil registry keeps them to ourselves.
 func newMetrics(r prometheus.Registerer) *metrics {
-	byStore := []string{"store"}
 	m := &metrics{
-		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stocksync_sinks_deliveries_total",
-			Help: "Updates answered, by store and class of the answer.",
-		}, []string{"store", "outcome"}),
-		superseded: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stocksync_sinks_superseded_total",
-			Help: "Revisions replaced by a newer one while they waited, by store.",
-		}, byStore),
-		backlog: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "stocksync_sinks_backlog",
-			Help: "Pairs that are due and not in flight, by store.",
-		}, byStore),
-		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "stocksync_sinks_in_flight",
-			Help: "Requests in flight, by store.",
-		}, byStore),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "stocksync_sinks_delivery_latency_seconds",
-			Help:    "Time from a revision's processed_at to its delivery confirmed, by store.",
-			Buckets: prometheus.ExponentialBuckets(0.01, 2, 18),
-		}, byStore),
-		request: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "stocksync_sinks_request_seconds",
-			Help:    "Time of a request to a store, by store.",
-			Buckets: prometheus.ExponentialBuckets(0.002, 2, 14),
-		}, byStore),
-		stopped: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "stocksync_sinks_store_stopped",
-			Help: "1 while a store is sent nothing because its record, its credentials or the marketplace forbid it.",
-		}, byStore),
-		braked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "stocksync_sinks_braked",
-			Help: "Pairs whose fall to 0 waits for a person, because too many fell at once, by store.",
-		}, byStore),
-		risky: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "stocksync_sinks_oversell_risk",
-			Help: "Pairs whose shop offers more than there is and may not be brought lower now, by store.",
-		}, byStore),
-		passes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stocksync_sinks_catalogue_passes_total",
-			Help: "Passes over a shop's catalogue, by store and what came of them: complete, failed, refused (lost too much).",
-		}, []string{"store", "outcome"}),
-		passedAt: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "stocksync_sinks_catalogue_read_timestamp_seconds",
-			Help: "When the last complete pass over a shop's catalogue began, by store.",
-		}, byStore),
-		drifts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stocksync_sinks_drifts_total",
-			Help: "Numbers found changed on the marketplace, by store and direction: above or below what was delivered.",
-		}, []string{"store", "direction"}),
+		deliveries: counter("deliveries_total", "Updates answered, by store and class of the answer.", "outcome"),
+		superseded: counter("superseded_total", "Revisions replaced by a newer one while they waited, by store."),
+		backlog:    gauge("backlog", "Pairs that are due and not in flight, by store."),
+		inFlight:   gauge("in_flight", "Requests in flight, by store."),
+		latency: histogram("delivery_latency_seconds",
+			"Time from a revision's processed_at to its delivery confirmed, by store.", 0.01, 18),
+		request: histogram("request_seconds", "Time of a request to a store, by store.", 0.002, 14),
+		stopped: gauge("store_stopped", "1 while a store is sent nothing because its record, its credentials or the "+
+			"marketplace forbid it."),
+		braked: gauge("braked", "Pairs whose fall to 0 waits for a person, because too many fell at once, by store."),
+		risky: gauge("oversell_risk", "Pairs whose shop offers more than there is and may not be brought lower now, "+
+			"by store."),
+		passes: counter("catalogue_passes_total", "Passes over a shop's catalogue, by store and what came of them: "+
+			"complete, failed, refused (lost too much).", "outcome"),
+		passedAt: gauge("catalogue_read_timestamp_seconds", "When the last complete pass over a shop's catalogue "+
+			"began, by store."),
+		drifts: counter("drifts_total", "Numbers found changed on the marketplace, by store and direction: above or "+
+			"below what was delivered.", "direction"),
 		stores: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "stocksync_sinks_stores",
-			Help: "Stores that this instance owns.",
+			Name: "stocksync_sinks_stores", Help: "Stores that this instance owns.",
 		}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stocksync_sinks_view_records_total",
-			Help: "Records read into the local tables, by topic.",
+			Name: "stocksync_sinks_view_records_total", Help: "Records read into the local tables, by topic.",
 		}, []string{"topic"}),
 		statuses: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "stocksync_sinks_statuses_total",
-			Help: "Sync statuses written.",
+			Name: "stocksync_sinks_statuses_total", Help: "Sync statuses written.",
 		}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stocksync_sinks_lost_records_total",
@@ -98,20 +62,48 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"topic"}),
 	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped,
-			m.braked, m.risky, m.passes, m.passedAt, m.drifts,
-			m.stores, m.records, m.statuses, m.lost)
+		r.MustRegister(m.stores, m.records, m.statuses, m.lost)
+		for _, v := range m.byStore() {
+			r.MustRegister(v)
+		}
 	}
 	return m
 }
 
+// counter, and the functions beside it, make the metrics that each store has.
+func counter(name, help string, more ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stocksync_sinks_" + name, Help: help},
+		append([]string{"store"}, more...))
+}
+
+func gauge(name, help string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stocksync_sinks_" + name, Help: help}, []string{"store"})
+}
+
+func histogram(name, help string, least float64, buckets int) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "stocksync_sinks_" + name, Help: help, Buckets: prometheus.ExponentialBuckets(least, 2, buckets),
+	}, []string{"store"})
+}
+
+// storeVec is a metric that each store has.
+type storeVec interface {
+	prometheus.Collector
+	DeletePartialMatch(labels prometheus.Labels) int
+}
+
+// byStore returns the metrics that each store has.
+func (m *metrics) byStore() []storeVec {
+	return []storeVec{
+		m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped, m.braked, m.risky, m.passes,
+		m.passedAt, m.drifts,
+	}
+}
+
 // forget drops the series of a store.
 func (m *metrics) forget(store string) {
-	labels := prometheus.Labels{"store": store}
-	for _, v := range []interface {
-		DeletePartialMatch(prometheus.Labels) int
-	}{m.deliveries, m.superseded, m.backlog, m.inFlight, m.latency, m.request, m.stopped, m.braked, m.risky, m.passes, m.passedAt, m.drifts} {
-		v.DeletePartialMatch(labels)
+	for _, v := range m.byStore() {
+		v.DeletePartialMatch(prometheus.Labels{"store": store})
 	}
 }
 

@@ -192,7 +192,7 @@ func deliveredTargets(t tables, store, sku string, d *topics.Delivered) ([]topic
 	}
 	told := map[string]bool{}
 	for i := range d.Targets {
-		told[targetKey(&topics.Target{ProductID: d.Targets[i].ProductID, VariantID: d.Targets[i].VariantID})] = true
+		told[deliveredKey(&d.Targets[i])] = true
 	}
 	var targets []topics.Target
 	for _, target := range l.Targets {

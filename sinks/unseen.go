@@ -37,7 +37,7 @@ func ledgerOf(s *topics.SyncStatus) *ledger {
 		l.since = d.At
 	}
 	for i := range d.Targets {
-		l.base[targetKey(&topics.Target{ProductID: d.Targets[i].ProductID, VariantID: d.Targets[i].VariantID})] += d.Targets[i].Qty
+		l.base[deliveredKey(&d.Targets[i])] += d.Targets[i].Qty
 	}
 	if len(d.Targets) == 0 {
 		l.base[targetKey(&topics.Target{})] = d.Qty

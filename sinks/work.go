@@ -160,7 +160,7 @@ func (a *aim) delivered() []topics.DeliveredTarget {
 func (p *progress) targets(before []topics.DeliveredTarget, w *want) []topics.DeliveredTarget {
 	list := slices.Concat(slices.Collect(maps.Values(p.done))...)
 	for _, d := range before {
-		key := targetKey(&topics.Target{ProductID: d.ProductID, VariantID: d.VariantID})
+		key := deliveredKey(&d)
 		_, has := p.done[key]
 		if !has && slices.ContainsFunc(w.aims, func(a aim) bool { return targetKey(&a.target) == key }) {
 			list = append(list, d)
@@ -186,7 +186,11 @@ func (p *progress) offered() topics.Quantity {
 	return most
 }
 
+// targetKey names a target among those of a pair.
 func targetKey(t *topics.Target) string { return t.ProductID + "\x00" + t.VariantID }
+
+// deliveredKey is the key of the target that something was delivered to.
+func deliveredKey(d *topics.DeliveredTarget) string { return d.ProductID + "\x00" + d.VariantID }
 
 // update makes the update that brings a target to what is wanted.
 func (w *work) update(a *aim) Update {
