@@ -19,7 +19,10 @@ const (
 )
 
 // file is where one grant's pair lies: name.json, readable by its owner alone.
-type file struct{ dir, name string }
+type file struct {
+	dir, name string
+	sync      func(*os.File) error // to the platter
+}
 
 // kept is the content of a file.
 type kept struct {
@@ -67,27 +70,27 @@ func (f file) save(p Pair) error {
 		return fmt.Errorf("save tokens: %w", err)
 	}
 	temp := filepath.Join(f.dir, f.name+".tmp")
-	if err := write(temp, text); err != nil {
+	if err := f.write(temp, text); err != nil {
 		return fmt.Errorf("save tokens: %w", err)
 	}
 	if err := os.Rename(temp, f.path()); err != nil {
 		return fmt.Errorf("save tokens: %w", err)
 	}
-	if err := syncDir(f.dir); err != nil {
+	if err := f.syncDir(); err != nil {
 		return fmt.Errorf("save tokens: %w", err)
 	}
 	return nil
 }
 
 // write makes a file whose content is on the platter.
-func write(path string, text []byte) error {
+func (f file) write(path string, text []byte) error {
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = out.Write(text)
 	if err == nil {
-		err = out.Sync()
+		err = f.sync(out)
 	}
 	return errors.Join(err, out.Close())
 }

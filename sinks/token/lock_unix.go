@@ -20,11 +20,11 @@ func tryLock(f *os.File) (bool, error) {
 	return false, err
 }
 
-// syncDir puts the names in a directory on the platter.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// syncDir puts the names in the directory on the platter.
+func (f file) syncDir() error {
+	d, err := os.Open(f.dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(f.sync(d), d.Close())
 }

@@ -38,6 +38,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 )
@@ -84,14 +85,17 @@ func (s *Seed) name() string {
 
 // Safe is where the pairs of all stores are kept. It is safe for concurrent use.
 type Safe struct {
-	dir string
+	dir  string
+	sync func(*os.File) error
 
 	mu     sync.Mutex
 	grants map[string]*Grant
 }
 
 // NewSafe returns a safe in a directory, which is made when the first pair is saved. It does no I/O.
-func NewSafe(dir string) *Safe { return &Safe{dir: dir, grants: map[string]*Grant{}} }
+func NewSafe(dir string) *Safe {
+	return &Safe{dir: dir, sync: (*os.File).Sync, grants: map[string]*Grant{}}
+}
 
 // Grant returns what is kept of a consent: the same for the same seed. It does no I/O. The error is ErrNoPlace.
 func (s *Safe) Grant(seed Seed) (*Grant, error) {
@@ -103,7 +107,7 @@ func (s *Safe) Grant(seed Seed) (*Grant, error) {
 	defer s.mu.Unlock()
 	g := s.grants[name]
 	if g == nil {
-		g = &Grant{file: file{dir: s.dir, name: name}, seed: seed.Pair, busy: make(chan struct{}, 1)}
+		g = &Grant{file: file{dir: s.dir, name: name, sync: s.sync}, seed: seed.Pair, busy: make(chan struct{}, 1)}
 		s.grants[name] = g
 	}
 	return g, nil

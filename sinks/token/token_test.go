@@ -237,6 +237,43 @@ func TestRefresh_APairThatCouldNotBeSavedIsNotLost(t *testing.T) {
 	wantAccess(t, grant(t, dir, seed), "access-1")
 }
 
+// TestRefresh_APairIsOnThePlatterBeforeItIsUsed is T2 step by step: the new pair is synced while the old one is in its
+// place, and then the name that leads to it. A sync that fails is a pair that was not saved.
+func TestRefresh_APairIsOnThePlatterBeforeItIsUsed(t *testing.T) {
+	dir, m := t.TempDir(), newServer()
+	safe := token.NewSafe(dir)
+	var steps []string
+	var fault error
+	token.OnSync(safe, func(f *os.File) error {
+		text, err := os.ReadFile(filepath.Join(dir, token.Name(seed)+".json"))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Error(err)
+		}
+		steps = append(steps, fmt.Sprint(filepath.Ext(f.Name()), " with access-1 in place: ", strings.Contains(string(text), "access-1")))
+		if m.n > 0 { // the intent is saved, the pair is not yet
+			return fault
+		}
+		return nil
+	})
+	grant, err := safe.Grant(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant.Refused("access-0")
+	fault = errors.New("the disk is gone")
+	o := grant.Refresh(t.Context(), m.ask)
+	if wantClass(t, o, sinks.ClassTransient); o.Code != token.CodeNotSaved {
+		t.Errorf("got code %q, want %q", o.Code, token.CodeNotSaved)
+	}
+	wantAccess(t, grant, "access-0")
+	fault, steps = nil, nil
+	wantClass(t, grant.Refresh(t.Context(), m.ask), sinks.ClassOK)
+	wantAccess(t, grant, "access-1")
+	if got := strings.Join(steps, ", "); got != ".tmp with access-1 in place: false,  with access-1 in place: true" {
+		t.Errorf("synced %s, want the file before it is in its place, and then the directory", got)
+	}
+}
+
 // TestRefresh_ACancelledContextThrowsNoPairAway ensures that a store which moves to another instance takes its
 // consent along.
 func TestRefresh_ACancelledContextThrowsNoPairAway(t *testing.T) {
