@@ -98,7 +98,9 @@ type session struct {
 
 // keys names the store's secrets.
 func (s *session) keys() dialect.Keys {
-	return dialect.Keys{Marketplace: marketplace, App: "partner_id", Secret: "partner_key", Scope: s.options.ShopID.String()}
+	return dialect.Keys{
+		Marketplace: marketplace, App: "partner_id", Secret: "partner_key", Scope: s.options.ShopID.String(),
+	}
 }
 
 // Traits returns what the reconciler must respect. Reading costs as much as writing: models are read item by item.

@@ -89,7 +89,7 @@ func read(resp *sinks.Response) (envelope, sinks.Outcome) {
 	case resp.Status == http.StatusTooManyRequests:
 		return e, sinks.Outcome{Class: sinks.ClassThrottle, Code: strconv.FormatInt(*e.Code, 10), Message: e.Message}
 	case *e.Code != 0:
-		return e, meanings().Outcome(strconv.FormatInt(*e.Code, 10), e.Message)
+		return e, classify(strconv.FormatInt(*e.Code, 10), e.Message)
 	case resp.Status < 200 || resp.Status >= 300:
 		return e, status
 	}

@@ -16,6 +16,15 @@ func productCodes() []string {
 	}
 }
 
+// classify returns what an error means.
+func classify(code, message string) sinks.Outcome {
+	o := meanings().Outcome(code, message)
+	if code == "12052700" || code == "12052704" { // the seller is inactive, or missing
+		o.Code = sinks.CodeShopClosed
+	}
+	return o
+}
+
 // meanings is the table of the codes. One code may have a dozen messages: those rules come first.
 func meanings() dialect.Table {
 	return dialect.Table{

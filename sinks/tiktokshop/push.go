@@ -42,7 +42,7 @@ type inner struct {
 }
 
 func (i inner) outcome() sinks.Outcome {
-	return meanings().Outcome(strconv.FormatInt(i.Code, 10), i.Message)
+	return classify(strconv.FormatInt(i.Code, 10), i.Message)
 }
 
 // Push sends the stock of one product's SKUs.

@@ -210,6 +210,7 @@ func TestPush_BelievesNothingThatTheAnswerDoesNotSay(t *testing.T) {
 		"about a SKU that was not sent": {200, failing(12052990, "3", 12052097), "ok transient transient"},
 		"the product is gone":           {200, `{"code":12052032,"message":"m"}`, "ok not_found not_found"},
 		"the product is frozen":         {200, `{"code":12052901,"message":"m"}`, "ok not_editable not_editable"},
+		"the seller is inactive":        {200, `{"code":12052700,"message":"m"}`, "ok not_editable not_editable"},
 		"one SKU is gone":               {200, `{"code":12052556,"message":"m"}`, "not_found 12052556 - -"},
 		"a new code":                    {200, `{"code":7,"message":"m"}`, "transient 7 - -"},
 		"a code under 401":              {401, `{"code":105002,"message":"m"}`, "token 105002 - -"},
@@ -229,6 +230,14 @@ func TestPush_BelievesNothingThatTheAnswerDoesNotSay(t *testing.T) {
 		if got != tc.want {
 			t.Errorf("%s: got %q, want %q", name, got, tc.want)
 		}
+	}
+}
+
+// TestPush_AnInactiveSellerIsAClosedShop ensures that the store is left alone, and not product by product.
+func TestPush_AnInactiveSellerIsAClosedShop(t *testing.T) {
+	r := answering(t, 200, `{"code":12052700,"message":"m"}`, nil).Push(t.Context(), updates("1"))
+	if o := r.Items[0]; o.Class != sinks.ClassNotEditable || o.Code != sinks.CodeShopClosed {
+		t.Errorf("got %+v, want a closed shop", o)
 	}
 }
 
