@@ -379,6 +379,28 @@ func TestCatalogue_TakesTheEarlierWindowFirst(t *testing.T) {
 	}
 }
 
+// TestCatalogue_ReadsAgainWhatMovedUnderItsPages ensures that a product which slipped to a page that was read already is
+// not taken for one that is gone.
+func TestCatalogue_ReadsAgainWhatMovedUnderItsPages(t *testing.T) {
+	first := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const product = `{"id":"%s","status":"ACTIVATE","skus":[{"id":"%s","seller_sku":"S%s"}]}`
+		page, total, id := `,"next_page_token":"p"`, 2, "1"
+		if r.URL.Query().Has("page_token") {
+			page, id = "", "3"
+		} else if first++; first == 1 {
+			total = 3 // of which one goes before the second page is read
+		}
+		_, _ = fmt.Fprintf(w, `{"code":0,"data":{"total_count":%d%s,"products":[%s]}}`, total, page, strings.ReplaceAll(product, "%s", id))
+	}))
+	defer server.Close()
+	s := openAt(t, server.URL)
+	got := conformance.Lines(t, func(found func(topics.Listing) error) error { return s.(sinks.Cataloguer).Catalogue(t.Context(), found) })
+	if first != 2 || len(got) != 2 {
+		t.Errorf("got %q after %d first pages, want it read twice", got, first)
+	}
+}
+
 // TestCatalogue_AnAnswerWithoutProductsIsNotAnEmptyShop ensures that odd answers do not look like a shop whose
 // products are all gone.
 func TestCatalogue_AnAnswerWithoutProductsIsNotAnEmptyShop(t *testing.T) {
