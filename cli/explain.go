@@ -66,27 +66,21 @@ type ExplainedOrder struct {
 	OrderedAt   topics.Time        `json:"ordered_at"`
 }
 
-// ExplainedStore is where the SKU stands in one store, in words too.
-type ExplainedStore struct {
-	Store  string             `json:"store"`
-	Status *topics.SyncStatus `json:"status"` // null: the sinks have written none
-	Text   string             `json:"text"`
-	Also   []string           `json:"also,omitempty"` // texts of the other reasons that hold
-}
-
 const explainLong = `Explain one SKU: its numbers per warehouse and store, the ledger lines that
 make Actual, the order lines that hold Reserved, what caused its last availability record, and
-where it stands in each store and why.
+where it stands in each store: the reason in English and Indonesian, what mends it, what it was
+concluded from, how the quantity comes about, and the last attempts.
 
-It reads Kafka as it is committed now (availability, changelog, sync-status, stores, items);
-nothing else needs to run. With STORE only that store is shown.`
+It reads Kafka as it is committed now (availability, changelog, stores, item-settings, listings,
+sync-status, sync-log, items); nothing else needs to run. Where the sinks have written no status, it
+says what they would. With STORE only that store is shown.`
 
 const explainExample = `  stocksync explain SKU-000123
   stocksync explain SKU-000123 tokopedia-main
   stocksync explain SKU-000123 --lines 0 --json | jq .orders`
 
 func (a *app) explainCommand() *cobra.Command {
-	lines := 0
+	lines, attempts := 0, 0
 	cmd := &cobra.Command{
 		Use:     "explain SKU [STORE]",
 		GroupID: groupLook,
@@ -96,16 +90,17 @@ func (a *app) explainCommand() *cobra.Command {
 		Args:    wants("SKU, and STORE if you like", 1, 2),
 	}
 	cmd.Flags().IntVar(&lines, "lines", 20, "show at most so many ledger lines and order lines each; 0 is all")
+	cmd.Flags().IntVar(&attempts, "attempts", 5, "show at most so many attempts a store; 0 is none, and quicker")
 	addJSON(cmd)
 	cmd.RunE = a.run(func(ctx context.Context, c *call, args []string) error {
-		if lines < 0 {
-			return usagef("--lines %d: want 0 or more", lines)
+		if lines < 0 || attempts < 0 {
+			return usagef("--lines %d --attempts %d: want 0 or more", lines, attempts)
 		}
 		store := ""
 		if len(args) == 2 {
 			store = args[1]
 		}
-		e, err := c.explain(ctx, args[0], store)
+		e, err := c.explain(ctx, args[0], store, attempts)
 		if err != nil {
 			return err
 		}
@@ -122,7 +117,7 @@ var errUnknownSKU = errors.New("nothing is known of it: no availability, no ledg
 	"case and spaces of a SKU count")
 
 // explain gathers what the topics hold of one SKU.
-func (c *call) explain(ctx context.Context, sku, store string) (*Explanation, error) {
+func (c *call) explain(ctx context.Context, sku, store string, attempts int) (*Explanation, error) {
 	e := &Explanation{SKU: sku, Lines: []ExplainedLine{}, Orders: []ExplainedOrder{}}
 	names, err := c.itemNames(ctx)
 	if err != nil {
@@ -130,13 +125,7 @@ func (c *call) explain(ctx context.Context, sku, store string) (*Explanation, er
 	}
 	e.Name = names[sku]
 	found := latest{}
-	err = c.scanKey(ctx, c.topic(topics.AvailabilityTopic), sku, func(r *kgo.Record) error {
-		if string(r.Key) != sku {
-			return nil
-		}
-		return found.keep(r)
-	})
-	if err != nil {
+	if err := c.availability(ctx, sku, found); err != nil {
 		return nil, err
 	}
 	if e.Availability, err = found[sku].decode(); err != nil {
@@ -147,7 +136,7 @@ func (c *call) explain(ctx context.Context, sku, store string) (*Explanation, er
 		return nil, err
 	}
 	e.take(snapshot)
-	if e.Stores, err = c.explainStores(ctx, sku, store, e.Availability); err != nil {
+	if e.Stores, err = c.explainStores(ctx, sku, store, attempts); err != nil {
 		return nil, err
 	}
 	known := slices.ContainsFunc(e.Stores, func(s ExplainedStore) bool { return s.Status != nil })

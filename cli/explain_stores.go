@@ -8,20 +8,43 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"stocksync/sinks"
 	"stocksync/topics"
 )
 
-// explainStores returns where the SKU stands in each store, or in the one named: the status that the sinks
-// wrote, or, for a store without one, why there is none.
-func (c *call) explainStores(ctx context.Context, sku, only string, a *topics.Availability) ([]ExplainedStore, error) {
-	stores, err := c.stores(ctx)
+// ExplainedStore is where the SKU stands in one store, in words too.
+type ExplainedStore struct {
+	Store    string             `json:"store"`
+	Status   *topics.SyncStatus `json:"status"` // null: the sinks have written none
+	State    topics.SyncState   `json:"state"`  // of the status, or else what follows from the records
+	Reason   topics.SyncReason  `json:"reason"`
+	Evidence map[string]any     `json:"evidence"`
+	Words
+	Also     []AlsoReason     `json:"also"`           // the other reasons that hold
+	Note     string           `json:"note,omitempty"` // why there is no status
+	Numbers  *sinks.Numbers   `json:"numbers"`        // null: the records don't tell them
+	Attempts []topics.SyncLog `json:"attempts"`       // the last, newest first
+}
+
+// AlsoReason is one of the other reasons that hold.
+type AlsoReason struct {
+	Reason topics.SyncReason `json:"reason"`
+	Words
+}
+
+// explainStores returns where the SKU stands in each store, or in the one named: the status that the sinks wrote, or,
+// for a store without one, what they would say.
+func (c *call) explainStores(ctx context.Context, sku, only string, attempts int) ([]ExplainedStore, error) {
+	stores, err := c.storeTable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	statuses, err := c.statuses(ctx, sku)
+	records, err := c.pairRecords(ctx, sku, func(store string) bool { return only == "" || store == only })
 	if err != nil {
 		return nil, err
 	}
@@ -29,8 +52,8 @@ func (c *call) explainStores(ctx context.Context, sku, only string, a *topics.Av
 	for id := range stores {
 		ids[id] = id != topics.AllStores
 	}
-	for id := range statuses {
-		ids[id] = true
+	for _, s := range records.statuses {
+		ids[s.Store] = true
 	}
 	if only != "" && !ids[only] {
 		return nil, fmt.Errorf("store %q: no such store", only)
@@ -40,91 +63,101 @@ func (c *call) explainStores(ctx context.Context, sku, only string, a *topics.Av
 		if !ids[id] || only != "" && id != only {
 			continue
 		}
-		one := ExplainedStore{Store: id, Status: statuses[id]}
-		if one.Status == nil {
-			one.Text = withoutStatus(stores[id], stores[topics.AllStores], a)
-		} else {
-			one.Text = reasonText(one.Status.Reason)
-			for _, also := range one.Status.Also {
-				one.Also = append(one.Also, reasonText(also))
-			}
+		one, err := c.explainStore(id, sku, stores, records)
+		if err != nil {
+			return nil, err
 		}
 		list = append(list, one)
 	}
-	return list, nil
+	return list, c.explainAttempts(ctx, sku, list, attempts)
 }
 
-// withoutStatus says why a store has no status for a SKU, as far as store and availability tell.
-func withoutStatus(store, all *topics.Store, a *topics.Availability) string {
-	switch {
-	case store == nil:
-		return reasonText(topics.SyncConfigError)
-	case store.DisableStockUpdate || all != nil && all.DisableStockUpdate:
-		return reasonText(topics.SyncStoreDisabled)
-	case len(store.Warehouses) == 0 && (all == nil || len(all.Warehouses) == 0):
-		return reasonText(topics.SyncNoWarehouse)
-	case a == nil || a.LastMutationAt.IsZero() && a.LastOrderAt.IsZero():
-		return reasonText(topics.SyncNoTransactionYet)
-	default:
-		return "No status yet: the store has no listing, setting or order for this SKU, or the sinks have not " +
-			"come to it; see that `stocksync sinks` runs."
-	}
-}
-
-// stores returns the store records by id; nil for a record that cannot be read.
-func (c *call) stores(ctx context.Context) (map[string]*topics.Store, error) {
-	stores := map[string]*topics.Store{}
-	err := c.scan(ctx, c.topic(topics.Stores), func(r *kgo.Record) error {
-		id := string(r.Key)
-		if r.Value == nil {
-			delete(stores, id)
-			return nil
-		}
-		store, err := topics.DecodeStore(r.Value)
-		if err != nil {
-			c.log.Warn("store record is invalid", "store", id, "err", err)
-			stores[id] = nil
-			return nil
-		}
-		stores[id] = &store
-		return nil
-	})
+// storeTable returns the values of the stores' records by id. An installation without the topic has none.
+func (c *call) storeTable(ctx context.Context) (map[string][]byte, error) {
+	stores, err := c.table(ctx, topics.Stores)
 	if errors.Is(err, errNoTopic) {
 		return stores, nil
 	}
 	return stores, err
 }
 
-// statuses returns the newest status of the SKU in each store. Of two owners the higher generation counts.
-func (c *call) statuses(ctx context.Context, sku string) (map[string]*topics.SyncStatus, error) {
-	found := map[string]*topics.SyncStatus{}
-	err := c.scan(ctx, c.topic(topics.SyncStatusTopic), func(r *kgo.Record) error {
-		store, key, ok := topics.SplitPairKey(r.Key)
-		if !ok || key != sku {
+// explainStore tells where the SKU stands in one store.
+func (c *call) explainStore(id, sku string, stores map[string][]byte, r *pairRecords) (ExplainedStore, error) {
+	one := ExplainedStore{
+		Store: id, Status: r.status(id, sku), Also: []AlsoReason{}, Attempts: []topics.SyncLog{},
+	}
+	preview, err := c.previewOf(id, stores[id], stores[topics.AllStores])
+	if err != nil {
+		return one, err
+	}
+	fault := preview.Err()
+	preview.Trust() // its credentials may be out of reach here
+	seen := preview.Foresee(sku, r.of(id, sku, topics.TimeOf(time.Now())))
+	one.State, one.Reason, one.Evidence, one.Numbers = seen.State, seen.Reason, seen.Evidence, seen.Numbers
+	also := seen.Also
+	switch s := one.Status; {
+	case s != nil:
+		one.State, one.Reason, one.Evidence, also = s.State, s.Reason, s.Evidence, s.Also
+	case !seen.Exists:
+		one.Note = "No status: the store has no listing, setting or order for this SKU."
+	case fault != nil:
+		one.Note = "No status yet, and the store could not be opened here: " + fault.Error()
+	default:
+		one.Note = "No status yet: the sinks have not come to it; see that `stocksync sinks` runs."
+	}
+	one.Words = wordsOf(one.Reason)
+	for _, reason := range also {
+		one.Also = append(one.Also, AlsoReason{reason, wordsOf(reason)})
+	}
+	return one, nil
+}
+
+// explainAttempts fills in the last attempts, as far back as topic sync-log reaches.
+func (c *call) explainAttempts(ctx context.Context, sku string, list []ExplainedStore, most int) error {
+	if most == 0 || len(list) == 0 {
+		return nil
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	n, err := partitionsOf(ctx, kadm.NewClient(cl), c.topic(topics.SyncLogTopic))
+	if errors.Is(err, errNoTopic) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	of, partitions := map[string]*ExplainedStore{}, []int32{}
+	for i := range list {
+		key := topics.PairKey(list[i].Store, sku)
+		of[string(key)] = &list[i]
+		partitions = append(partitions, topics.PartitionOf(key, n))
+	}
+	err = c.scan(ctx, c.topic(topics.SyncLogTopic), func(r *kgo.Record) error {
+		one := of[string(r.Key)]
+		if one == nil || r.Value == nil {
 			return nil
 		}
-		if r.Value == nil {
-			delete(found, store)
-			return nil
-		}
-		status, err := topics.DecodeSyncStatus(r.Value)
+		l, err := topics.DecodeSyncLog(r.Value)
 		if err != nil {
-			c.log.Warn("status is not shown", "store", store, "sku", key, "err", err)
+			c.log.Warn("attempt is not shown", "key", string(r.Key), "err", err)
 			return nil
 		}
-		if held := found[store]; held == nil || held.Owner.Generation <= status.Owner.Generation {
-			found[store] = &status
+		if one.Attempts = append(one.Attempts, l); len(one.Attempts) > most {
+			one.Attempts = slices.Delete(one.Attempts, 0, 1)
 		}
 		return nil
-	})
-	if errors.Is(err, errNoTopic) {
-		return found, nil
+	}, partitions...)
+	for i := range list {
+		slices.Reverse(list[i].Attempts)
 	}
-	return found, err
+	return err
 }
 
 // sent describes what the store was told last.
-func (s ExplainedStore) sent(c *call) string {
+func (s *ExplainedStore) sent(c *call) string {
 	if s.Status == nil || s.Status.Delivered == nil {
 		return "-"
 	}
@@ -145,22 +178,63 @@ func (e *Explanation) print(c *call, limit int) error {
 	}
 	fmt.Fprintln(c.Stdout, "\nStores")
 	if len(e.Stores) == 0 {
-		fmt.Fprintln(c.Stdout, "  none is set up")
+		_, err := fmt.Fprintln(c.Stdout, "  none is set up")
+		return err
+	}
+	for i := range e.Stores {
+		if err := e.Stores[i].print(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print writes where the SKU stands in a store, why, and what mends it.
+func (s *ExplainedStore) print(c *call) error {
+	since := ""
+	if s.Status != nil {
+		since = " since " + c.localTime(s.Status.Since)
+	}
+	fmt.Fprintf(c.Stdout, "  %s: %s, %s%s\n", s.Store, s.State, s.Reason, since)
+	line := func(what, text string) {
+		if text != "" {
+			fmt.Fprintf(c.Stdout, "    %-9s %s\n", what, text)
+		}
+	}
+	line("why", s.Text)
+	line("sebab", s.TextID)
+	line("fix", s.Fix)
+	line("solusi", s.FixID)
+	line("evidence", c.evidenceText(s.Reason, s.Evidence))
+	for _, also := range s.Also {
+		line("also", string(also.Reason)+": "+also.Text)
+	}
+	line("note", s.Note)
+	line("numbers", numbersText(s.Numbers))
+	if s.Status != nil {
+		line("wanted", fmt.Sprintf("%s at revision %d", s.Status.Wanted.Qty, s.Status.Wanted.Revision))
+		line("sent", s.sent(c))
+		if s.Status.Error != nil {
+			line("answer", s.Status.Error.Code+" "+s.Status.Error.Message)
+		}
+		if !s.Status.NextAttemptAt.IsZero() {
+			line("next", c.localTime(s.Status.NextAttemptAt))
+		}
+	}
+	return s.printAttempts(c)
+}
+
+// printAttempts writes the last attempts, newest first.
+func (s *ExplainedStore) printAttempts(c *call) error {
+	if len(s.Attempts) == 0 {
 		return nil
 	}
-	t := newTable("  STORE", "STATE", "REASON", ">WANTED", "SENT", "WHY")
-	for _, s := range e.Stores {
-		state, reason, wanted := "-", "-", "-"
-		if s.Status != nil {
-			state, reason, wanted = string(s.Status.State), string(s.Status.Reason), s.Status.Wanted.Qty.String()
-		}
-		t.add("  "+s.Store, state, reason, wanted, s.sent(c), s.Text)
-		if s.Status != nil && s.Status.Error != nil {
-			t.add("", "", "", "", "", "answer: "+s.Status.Error.Code+" "+s.Status.Error.Message)
-		}
-		for _, also := range s.Also {
-			t.add("", "", "", "", "", "also: "+also)
-		}
+	t := newTable("    ATTEMPT", "OUTCOME", ">QTY", ">REVISION", "TARGET", "BECAUSE", "ANSWER")
+	for i := range s.Attempts {
+		l := &s.Attempts[i]
+		target := strings.Trim(strings.Join([]string{l.ProductID, l.VariantID, l.LocationID}, "/"), "/")
+		t.add("    "+c.localTime(l.At), string(l.Outcome), l.Qty.String(), fmt.Sprint(l.Revision), cmp.Or(target, "-"),
+			cmp.Or(string(l.Trigger), "-"), cmp.Or(strings.TrimSpace(cmp.Or(l.Code, string(l.Reason))+" "+l.Message), "-"))
 	}
 	return t.print(c.Stdout)
 }

@@ -4,12 +4,7 @@ import (
 	"errors"
 	"io"
 	"time"
-
-	"stocksync/topics"
 )
-
-// ReasonText opens reasonText to the tests.
-func ReasonText(r topics.SyncReason) string { return reasonText(r) }
 
 // Stall opens stall to the tests.
 type Stall struct{ s stall }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/csv"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,10 +130,10 @@ func TestExplain_TellsWhatMakesTheNumbers(t *testing.T) {
 		}
 		text := map[string]string{}
 		for _, s := range e.Stores {
-			text[s.Store] = s.Text
+			text[s.Store] = s.Text + " " + s.Note
 		}
 		for store, part := range map[string]string{
-			"web": "No status yet", "old": "disabled for the store", "bare": "No warehouse", "bad": "record is invalid",
+			"web": "No status yet", "old": "disabled for the store", "bare": "No warehouse", "bad": "cannot be used",
 			"tokopedia-main": "banned the listing",
 		} {
 			if !strings.Contains(text[store], part) {
@@ -143,24 +144,20 @@ func TestExplain_TellsWhatMakesTheNumbers(t *testing.T) {
 		run(t, cfg, "explain", "A001").want(t, cli.ExitOK,
 			"1:A001  Kaos Merah\nActual 39, Reserved 9, Available 30 (net 30)", "1:tokopedia-main reserved 7 taken 7",
 			"1:Ledger lines, newest first (2 of 2)", "1:Order lines that hold stock, oldest first (2 of 2; 1 more hold none)",
-			"1:SO-1/1", "1:blocked", "1:The marketplace banned the listing", "1:answer: 12052 banned", "1:also: The shop answered")
+			"1:SO-1/1", "1:blocked", "1:The marketplace has banned the listing", "1:Listing diblokir", "1:answer    12052 banned", "1:also      marketplace_error: The shop answered")
 		run(t, cfg, "explain", "A001", "--lines", "1").want(t, cli.ExitOK, "1:(1 of 2)")
 		one := run(t, cfg, "explain", "A001", "tokopedia-main")
 		one.want(t, cli.ExitOK, "1:tokopedia-main")
 		if strings.Contains(one.stdout, "No warehouse") {
 			t.Errorf("other stores are shown: %s", one.stdout)
 		}
+		if bare := e.Stores[slices.IndexFunc(e.Stores, func(s cli.ExplainedStore) bool { return s.Store == "bare" })]; bare.Status != nil ||
+			bare.State != topics.StateBlocked || bare.Reason != topics.SyncNoWarehouse || bare.TextID == "" || bare.Fix == "" {
+			t.Errorf("got %+v", bare)
+		}
 		run(t, cfg, "explain", "A001", "nowhere").want(t, cli.ExitFailed, `2:store "nowhere": no such store`)
 		run(t, cfg, "explain", "a001").want(t, cli.ExitFailed, "2:a001: nothing is known of it", "2:case")
 	})
-}
-
-func TestExplain_HasATextForEveryReason(t *testing.T) {
-	for _, reason := range topics.SyncReasons() {
-		if text := cli.ReasonText(reason); text == string(reason) || !strings.HasSuffix(text, ".") {
-			t.Errorf("%s: %q", reason, text)
-		}
-	}
 }
 
 func TestResync_ForcesANewRecordOfTheSameNumbers(t *testing.T) {

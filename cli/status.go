@@ -47,10 +47,8 @@ type Words struct {
 
 // wordsOf returns the texts of a reason.
 func wordsOf(r topics.SyncReason) Words {
-	var w Words
-	w.Text, w.Fix = r.Text(topics.English)
-	w.TextID, w.FixID = r.Text(topics.Indonesian)
-	return w
+	en, id := r.Explain(topics.English), r.Explain(topics.Indonesian)
+	return Words{Text: en.Text, TextID: id.Text, Fix: en.Fix, FixID: id.Fix}
 }
 
 // statusOptions are the flags of `status`.
@@ -221,7 +219,7 @@ func (r *StatusReport) print(c *call) error {
 			sent = p.Delivered.Qty.String()
 		}
 		t.add(p.Store, p.SKU, string(p.State), string(p.Reason), c.localTime(p.Since), p.Wanted.Qty.String(), sent,
-			c.evidenceText(p.Evidence))
+			c.evidenceText(p.Reason, p.Evidence))
 	}
 	if err := t.print(c.Stdout); err != nil {
 		return err
@@ -232,21 +230,31 @@ func (r *StatusReport) print(c *call) error {
 	return nil
 }
 
-// evidenceText shows evidence on one line, times in the zone of the business.
-func (c *call) evidenceText(evidence map[string]any) string {
+// evidenceText shows on one line what a reason was concluded from. What is in there for machines is left out.
+func (c *call) evidenceText(r topics.SyncReason, evidence map[string]any) string {
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(evidence)) {
-		text, isText := evidence[name].(string)
-		if at, err := topics.ParseTime(text); isText && err == nil {
-			text = c.localTime(at)
-		} else if !isText {
-			raw, err := json.Marshal(evidence[name], json.Deterministic(true))
-			if err != nil {
-				continue // it came out of JSON
-			}
-			text = string(raw)
+	for _, key := range r.EvidenceKeys() {
+		if v, ok := evidence[key]; ok {
+			parts = append(parts, topics.EvidenceLabel(key, topics.English)+": "+c.evidenceValue(v))
 		}
-		parts = append(parts, name+"="+text)
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(parts, ", ")
+}
+
+// evidenceValue shows one piece of evidence.
+func (c *call) evidenceValue(v any) string {
+	if text, ok := v.(string); ok {
+		if at, err := topics.ParseTime(text); err == nil {
+			return c.localTime(at)
+		}
+		return text
+	}
+	if at, ok := v.(topics.Time); ok {
+		return c.localTime(at)
+	}
+	raw, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(raw)
 }

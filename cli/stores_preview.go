@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"stocksync/sinks"
 	"stocksync/topics"
@@ -34,7 +32,7 @@ type PreviewedPair struct {
 	Now     topics.SyncReason `json:"now,omitempty"` // as the sinks say it is
 	Cause   topics.SyncCause  `json:"cause,omitempty"`
 	Before  *topics.Quantity  `json:"before"` // what was sent last; null: nothing
-	Numbers *Numbers          `json:"numbers"`
+	Numbers *sinks.Numbers    `json:"numbers"`
 	Sends   []PreviewedSend   `json:"sends"`
 }
 
@@ -92,76 +90,6 @@ func (a *app) storesPreviewCommand() *cobra.Command {
 	return cmd
 }
 
-// pairRecords are the records that decide about the pairs of a store.
-type pairRecords struct {
-	availability latest
-	settings     map[string][]byte // of the store and of all
-	listings     map[string][]byte
-	statuses     map[string]*topics.SyncStatus // by SKU
-}
-
-// of returns the records of one pair.
-func (r *pairRecords) of(store, sku string) sinks.Records {
-	records := sinks.Records{
-		Own: r.settings[string(topics.PairKey(store, sku))], All: r.settings[string(topics.PairKey(topics.AllStores, sku))],
-		Listing: r.listings[string(topics.PairKey(store, sku))],
-	}
-	if held := r.availability[sku]; held != nil {
-		records.Availability = held.value
-	}
-	if s := r.statuses[sku]; s != nil {
-		records.Status = s.Encode()
-	}
-	return records
-}
-
-// skus returns all SKUs that any of the records is about, sorted.
-func (r *pairRecords) skus(store string) []string {
-	known := map[string]bool{}
-	for sku := range r.availability {
-		known[sku] = true
-	}
-	for _, records := range []map[string][]byte{r.settings, r.listings} {
-		for key := range records {
-			if of, sku, ok := topics.SplitPairKey([]byte(key)); ok && of == store {
-				known[sku] = true
-			}
-		}
-	}
-	for sku := range r.statuses {
-		known[sku] = true
-	}
-	return slices.Sorted(maps.Keys(known))
-}
-
-// pairRecords reads the records of a store's pairs, or of one of them. Without a SKU they are those of all.
-func (c *call) pairRecords(ctx context.Context, store, sku string) (*pairRecords, error) {
-	r := &pairRecords{availability: latest{}, statuses: map[string]*topics.SyncStatus{}}
-	mine := func(of, key string) bool {
-		return (of == store || of == topics.AllStores) && (sku == "" || key == sku)
-	}
-	err := c.scan(ctx, c.topic(topics.AvailabilityTopic), func(record *kgo.Record) error {
-		if sku != "" && string(record.Key) != sku {
-			return nil
-		}
-		return r.availability.keep(record)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if r.settings, err = c.pairTable(ctx, topics.ItemSettingsTopic, mine); err != nil {
-		return nil, err
-	}
-	if r.listings, err = c.pairTable(ctx, topics.Listings, mine); err != nil {
-		return nil, err
-	}
-	err = c.eachStatus(ctx, mine, func(s *topics.SyncStatus) error {
-		r.statuses[s.SKU] = s
-		return nil
-	})
-	return r, err
-}
-
 // preview works out what a store would be sent if it were live.
 func (c *call) preview(ctx context.Context, id string) (*StorePreview, error) {
 	if id == topics.AllStores {
@@ -186,26 +114,26 @@ func (c *call) preview(ctx context.Context, id string) (*StorePreview, error) {
 		p.Fault = err.Error()
 	}
 	preview.GoLive()
-	records, err := c.pairRecords(ctx, id, "")
+	records, err := c.pairRecords(ctx, "", func(store string) bool { return store == id })
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := topics.TimeOf(time.Now())
 	for _, sku := range records.skus(id) {
-		a := preview.Assess(sku, records.of(id, sku), now)
+		a := preview.Foresee(sku, records.of(id, sku, now))
 		if a.Exists {
-			p.add(sku, &a, records.statuses[sku])
+			p.add(sku, &a, records.status(id, sku))
 		}
 	}
 	return p, nil
 }
 
 // add counts a pair and takes it in.
-func (p *StorePreview) add(sku string, a *sinks.Assessment, status *topics.SyncStatus) {
+func (p *StorePreview) add(sku string, a *sinks.Foresight, status *topics.SyncStatus) {
 	one := PreviewedPair{
-		SKU: sku, Reason: a.Reason, Cause: a.Cause, Numbers: numbersOf(a.Reckoning), Sends: []PreviewedSend{},
+		SKU: sku, Reason: a.Reason, Cause: a.Cause, Numbers: a.Numbers, Sends: []PreviewedSend{},
 	}
-	one.Text, _ = a.Reason.Text(topics.English)
+	one.Text = a.Reason.Explain(topics.English).Text
 	if status != nil {
 		one.Now = status.Reason
 		if status.Delivered != nil {
@@ -261,7 +189,7 @@ func (p *StorePreview) print(c *call, total int) error {
 		if len(one.Sends) == 0 {
 			why = string(one.Reason) + ": " + one.Text
 		}
-		t.add(one.SKU, before, sends, one.Numbers.text(), cmp.Or(string(one.Now), "-"), why)
+		t.add(one.SKU, before, sends, numbersText(one.Numbers), cmp.Or(string(one.Now), "-"), why)
 	}
 	if err := t.print(c.Stdout); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"stocksync/cli"
+	"stocksync/sinks"
 	"stocksync/testenv"
 	"stocksync/topics"
 )
@@ -88,9 +89,7 @@ func TestStores_ANewStoreIsSentWhatItsPreviewShows(t *testing.T) {
 		if p.Mode != "preview" || p.Sends != 2 || p.ToZero != 1 || p.Fault != "" {
 			t.Errorf("got %+v", p)
 		}
-		want := cli.Numbers{
-			Warehouses: []string{"JKT", "SUB"}, Actual: 39e6, Reserved: 9e6, Net: 30e6, Buffer: 1e6, Percent: 50e6, Result: 14e6,
-		}
+		want := sinks.Numbers{Actual: 39e6, Reserved: 9e6, Net: 30e6, Buffer: 1e6, Percent: 50e6, Qty: 14e6}
 		i := slices.IndexFunc(p.Pairs, func(p cli.PreviewedPair) bool { return p.SKU == "A001" })
 		if diff := cmp.Diff(&want, p.Pairs[i].Numbers); diff != "" {
 			t.Error(diff)
@@ -144,7 +143,7 @@ func TestStores_SwitchesRulesAndResyncReachTheShop(t *testing.T) {
 			return nil
 		})
 		settle(t, c, cfg)
-		run(t, cfg, "status", "--store", "web").want(t, cli.ExitOK, "1:store_disabled", "1:by=ana")
+		run(t, cfg, "status", "--store", "web").want(t, cli.ExitOK, "1:store_disabled", "1:by: ana")
 		run(t, cfg, "stores", "list").want(t, cli.ExitOK, "1:web    webhook      live  off by ana", "1:2 disabled")
 		if got := shop.Stats().Requests; got != sent {
 			t.Errorf("a disabled store was sent %d requests", got-sent)
@@ -313,6 +312,56 @@ func TestStores_SecretsAreRefusedAndNotRepeated(t *testing.T) {
 	if n := len(records(t, c, cfg, topics.Stores)); n != 1 {
 		t.Errorf("%d records are in topic stores, want 1", n)
 	}
+}
+
+// A person who asks why gets the numbers behind, what was tried, and both languages.
+func TestExplain_TellsNumbersAttemptsAndReasonsOfAStore(t *testing.T) {
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		cfg, shop := sending(t, c)
+		setUp(t, cfg, shop)
+		shows(t, shop, "web", "A001", "30", 0)
+		run(t, cfg, "stores", "set", "web", "buffer=1", "percent=50").want(t, cli.ExitOK)
+		shows(t, shop, "web", "A001", "14", 0)
+		says(t, cfg, "web", "A001", topics.SyncInSync)
+		run(t, cfg, "items", "set", "web", "A001", "max=5").want(t, cli.ExitOK)
+		shows(t, shop, "web", "A001", "5", 0)
+		says(t, cfg, "web", "A001", topics.SyncInSync)
+
+		e := decode[cli.Explanation](t, run(t, cfg, "explain", "A001", "web", "--json"))
+		one := e.Stores[0]
+		most := 5 * topics.One
+		want := &sinks.Numbers{Actual: 39e6, Reserved: 9e6, Net: 30e6, Buffer: 1e6, Percent: 50e6, Max: &most, Qty: 5e6}
+		if diff := cmp.Diff(want, one.Numbers); diff != "" {
+			t.Error(diff)
+		}
+		var sent []string
+		for _, l := range one.Attempts {
+			if l.Outcome == topics.OutcomeOK {
+				sent = append(sent, l.Qty.String())
+			}
+		}
+		if diff := cmp.Diff([]string{"5", "14", "30"}, sent); diff != "" {
+			t.Errorf("attempts, newest first: %s", diff)
+		}
+		if one.Reason != topics.SyncInSync || one.Text != "In sync." || one.TextID != "Sinkron." || one.Note != "" {
+			t.Errorf("got %+v", one)
+		}
+		run(t, cfg, "explain", "A001", "web").want(t, cli.ExitOK, "1:web: synced, in_sync since ",
+			"1:Actual 39 - Reserved 9 - buffer 1, of that 50 %, max 5 = 5", "1:sent      5 at ", "1:ATTEMPT", "1:settings")
+		few := run(t, cfg, "explain", "A001", "web", "--attempts", "0")
+		if few.want(t, cli.ExitOK); strings.Contains(few.stdout, "ATTEMPT") {
+			t.Errorf("attempts are shown: %s", few.stdout)
+		}
+
+		run(t, cfg, "items", "set", "web", "A001", "min=10").want(t, cli.ExitUsage, "2:min: 10 is above max 5")
+		run(t, cfg, "items", "set", "web", "A001", "min=10", "max=").want(t, cli.ExitOK)
+		run(t, cfg, "items", "set", "web", "A001", "percent=10").want(t, cli.ExitOK)
+		zero := says(t, cfg, "web", "A001", topics.SyncZeroByRule)
+		if zero.Delivered.Qty != 0 {
+			t.Errorf("got %+v", zero.Delivered)
+		}
+		run(t, cfg, "explain", "A001", "web").want(t, cli.ExitOK, "1:of that 10 %, min 10 = 0")
+	})
 }
 
 // Ensure that an invalid record, which stops a store, can be mended field by field, and that what it said before is in

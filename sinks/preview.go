@@ -22,7 +22,8 @@ type Records struct{ Availability, Own, All, Listing, Status []byte }
 
 // Assessment is what follows from the records of a pair.
 type Assessment struct {
-	Exists    bool // store and SKU are a pair: the sinks keep a status of it
+	Exists    bool             // store and SKU are a pair: the sinks keep a status of it
+	State     topics.SyncState // that goes with the reason
 	Reason    topics.SyncReason
 	Also      []topics.SyncReason
 	Evidence  map[string]any
@@ -75,9 +76,12 @@ func (p *Preview) Err() error {
 // Listed tells whether pairs exist by listing; if not, every SKU is one.
 func (p *Preview) Listed() bool { return p.shop.listed }
 
-// GoLive supposes from now on that the store is live, and that what Err names of options and credentials is in order.
+// Trust supposes from now on that what Err names of options and credentials is in order where the sinks run.
+func (p *Preview) Trust() { p.shop.err = nil }
+
+// GoLive supposes from now on that the store is live, beside what Trust does.
 func (p *Preview) GoLive() {
-	p.shop.err = nil
+	p.Trust()
 	if s := p.shop.policy.store; s != nil {
 		s.Mode = topics.ModeLive
 	}
@@ -96,7 +100,8 @@ func (p *Preview) Assess(sku string, records Records, now time.Time) Assessment 
 	}
 	v := judge(f)
 	a := Assessment{
-		Exists: r.exists(p.store, p.shop.listed), Reason: v.reason, Also: v.also, Evidence: v.evidence, Cause: v.cause,
+		Exists: r.exists(p.store, p.shop.listed), State: stateOf(&v, false),
+		Reason: v.reason, Also: v.also, Evidence: v.evidence, Cause: v.cause,
 	}
 	if v.want.offered && p.shop.policy.store != nil {
 		a.Reckoning = p.reckon(r.av, &v.want)

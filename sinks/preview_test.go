@@ -63,6 +63,9 @@ func TestPreview_DecidesAsTheReconcilerDoes(t *testing.T) {
 				t.Errorf("got %s, cause %q, %d updates; want %s, %q, %d", a.Reason, a.Cause, len(a.Sends), v.Reason, v.Cause,
 					len(v.Sends))
 			}
+			if a.State != v.State {
+				t.Errorf("got state %s, want %s", a.State, v.State)
+			}
 			if !a.Exists {
 				t.Error("it is no pair")
 			}

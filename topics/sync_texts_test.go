@@ -29,3 +29,17 @@ func TestSyncReason_HasTextsInBothLanguages(t *testing.T) {
 		t.Errorf("a reason of a later release: got %q, %q", why, fix)
 	}
 }
+
+// Ensure that what is shown of evidence has a name in both languages.
+func TestEvidence_HasLabelsInBothLanguages(t *testing.T) {
+	for _, key := range topics.EvidenceKeys() {
+		for _, l := range []topics.Language{topics.English, topics.Indonesian} {
+			if label := topics.EvidenceLabel(key, l); label == "" || strings.Contains(label, "_") {
+				t.Errorf("%s in %s: got %q, want a name", key, l, label)
+			}
+		}
+	}
+	if got := topics.EvidenceLabel("of_tomorrow", topics.Indonesian); got != "of_tomorrow" {
+		t.Errorf("a key of a later release: got %q", got)
+	}
+}
