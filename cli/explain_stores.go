@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"stocksync/sinks"
 	"stocksync/topics"
 )
 
@@ -27,7 +26,7 @@ type ExplainedStore struct {
 	Words
 	Also     []AlsoReason     `json:"also"`           // the other reasons that hold
 	Note     string           `json:"note,omitempty"` // why there is no status
-	Numbers  *sinks.Numbers   `json:"numbers"`        // null: the records don't tell them
+	Numbers  *Numbers         `json:"numbers"`        // null: the records don't tell them
 	Attempts []topics.SyncLog `json:"attempts"`       // the last, newest first
 }
 
@@ -92,13 +91,14 @@ func (c *call) explainStore(id, sku string, stores map[string][]byte, r *pairRec
 	}
 	fault := preview.Err()
 	preview.Trust() // its credentials may be out of reach here
-	seen := preview.Foresee(sku, r.of(id, sku, topics.TimeOf(time.Now())))
-	one.State, one.Reason, one.Evidence, one.Numbers = seen.State, seen.Reason, seen.Evidence, seen.Numbers
+	seen := preview.Assess(sku, r.of(id, sku), time.Now())
+	one.State, one.Reason, one.Evidence = seen.State, seen.Reason, seen.Evidence
+	one.Numbers = numbersOf(seen.Reckoning)
 	also := seen.Also
 	switch s := one.Status; {
 	case s != nil:
 		one.State, one.Reason, one.Evidence, also = s.State, s.Reason, s.Evidence, s.Also
-	case !seen.Exists:
+	case !seen.Exists && seen.Reason != topics.SyncConfigError: // of a record that is invalid nobody knows
 		one.Note = "No status: the store has no listing, setting or order for this SKU."
 	case fault != nil:
 		one.Note = "No status yet, and the store could not be opened here: " + fault.Error()
@@ -205,12 +205,12 @@ func (s *ExplainedStore) print(c *call) error {
 	line("sebab", s.TextID)
 	line("fix", s.Fix)
 	line("solusi", s.FixID)
-	line("evidence", c.evidenceText(s.Reason, s.Evidence))
+	line("evidence", c.evidenceText(s.Evidence))
 	for _, also := range s.Also {
 		line("also", string(also.Reason)+": "+also.Text)
 	}
 	line("note", s.Note)
-	line("numbers", numbersText(s.Numbers))
+	line("numbers", s.Numbers.text())
 	if s.Status != nil {
 		line("wanted", fmt.Sprintf("%s at revision %d", s.Status.Wanted.Qty, s.Status.Wanted.Revision))
 		line("sent", s.sent(c))

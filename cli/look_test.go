@@ -144,7 +144,7 @@ func TestExplain_TellsWhatMakesTheNumbers(t *testing.T) {
 		run(t, cfg, "explain", "A001").want(t, cli.ExitOK,
 			"1:A001  Kaos Merah\nActual 39, Reserved 9, Available 30 (net 30)", "1:tokopedia-main reserved 7 taken 7",
 			"1:Ledger lines, newest first (2 of 2)", "1:Order lines that hold stock, oldest first (2 of 2; 1 more hold none)",
-			"1:SO-1/1", "1:blocked", "1:The marketplace has banned the listing", "1:Listing diblokir", "1:answer    12052 banned", "1:also      marketplace_error: The shop answered")
+			"1:SO-1/1", "1:blocked", "1:The marketplace banned the listing", "1:Produk diblokir", "1:answer    12052 banned", "1:also      marketplace_error: The shop answered")
 		run(t, cfg, "explain", "A001", "--lines", "1").want(t, cli.ExitOK, "1:(1 of 2)")
 		one := run(t, cfg, "explain", "A001", "tokopedia-main")
 		one.want(t, cli.ExitOK, "1:tokopedia-main")

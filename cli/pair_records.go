@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -64,27 +63,16 @@ func (r *pairRecords) status(store, sku string) *topics.SyncStatus {
 }
 
 // of returns the records of one pair.
-func (r *pairRecords) of(store, sku string, now topics.Time) *sinks.Records {
+func (r *pairRecords) of(store, sku string) sinks.Records {
 	pair := string(topics.PairKey(store, sku))
-	records := &sinks.Records{Now: now, Status: r.statuses[pair]}
-	fail := func(err error) { records.Broken = errors.Join(records.Broken, err) }
-	var err error
-	if records.Availability, err = r.availability[sku].decode(); err != nil {
-		fail(err)
+	records := sinks.Records{
+		Own: r.settings[pair], All: r.settings[string(topics.PairKey(topics.AllStores, sku))], Listing: r.listings[pair],
 	}
-	for key, into := range map[string]**topics.ItemSettings{
-		pair: &records.Settings, string(topics.PairKey(topics.AllStores, sku)): &records.SKUSettings,
-	} {
-		if value, ok := r.settings[key]; ok {
-			settings, err := topics.DecodeItemSettings(value)
-			*into = &settings
-			fail(err)
-		}
+	if held := r.availability[sku]; held != nil {
+		records.Availability = held.value
 	}
-	if value, ok := r.listings[pair]; ok {
-		listing, err := topics.DecodeListing(value)
-		records.Listing = &listing
-		fail(err)
+	if s := r.statuses[pair]; s != nil {
+		records.Status = s.Encode()
 	}
 	return records
 }

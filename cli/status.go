@@ -47,8 +47,10 @@ type Words struct {
 
 // wordsOf returns the texts of a reason.
 func wordsOf(r topics.SyncReason) Words {
-	en, id := r.Explain(topics.English), r.Explain(topics.Indonesian)
-	return Words{Text: en.Text, TextID: id.Text, Fix: en.Fix, FixID: id.Fix}
+	var w Words
+	w.Text, w.Fix = r.Text(topics.English)
+	w.TextID, w.FixID = r.Text(topics.Indonesian)
+	return w
 }
 
 // statusOptions are the flags of `status`.
@@ -219,7 +221,7 @@ func (r *StatusReport) print(c *call) error {
 			sent = p.Delivered.Qty.String()
 		}
 		t.add(p.Store, p.SKU, string(p.State), string(p.Reason), c.localTime(p.Since), p.Wanted.Qty.String(), sent,
-			c.evidenceText(p.Reason, p.Evidence))
+			c.evidenceText(p.Evidence))
 	}
 	if err := t.print(c.Stdout); err != nil {
 		return err
@@ -231,9 +233,9 @@ func (r *StatusReport) print(c *call) error {
 }
 
 // evidenceText shows on one line what a reason was concluded from. What is in there for machines is left out.
-func (c *call) evidenceText(r topics.SyncReason, evidence map[string]any) string {
+func (c *call) evidenceText(evidence map[string]any) string {
 	var parts []string
-	for _, key := range r.EvidenceKeys() {
+	for _, key := range topics.EvidenceKeys() {
 		if v, ok := evidence[key]; ok {
 			parts = append(parts, topics.EvidenceLabel(key, topics.English)+": "+c.evidenceValue(v))
 		}

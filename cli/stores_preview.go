@@ -32,7 +32,7 @@ type PreviewedPair struct {
 	Now     topics.SyncReason `json:"now,omitempty"` // as the sinks say it is
 	Cause   topics.SyncCause  `json:"cause,omitempty"`
 	Before  *topics.Quantity  `json:"before"` // what was sent last; null: nothing
-	Numbers *sinks.Numbers    `json:"numbers"`
+	Numbers *Numbers          `json:"numbers"`
 	Sends   []PreviewedSend   `json:"sends"`
 }
 
@@ -118,9 +118,9 @@ func (c *call) preview(ctx context.Context, id string) (*StorePreview, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := topics.TimeOf(time.Now())
+	now := time.Now()
 	for _, sku := range records.skus(id) {
-		a := preview.Foresee(sku, records.of(id, sku, now))
+		a := preview.Assess(sku, records.of(id, sku), now)
 		if a.Exists {
 			p.add(sku, &a, records.status(id, sku))
 		}
@@ -129,11 +129,11 @@ func (c *call) preview(ctx context.Context, id string) (*StorePreview, error) {
 }
 
 // add counts a pair and takes it in.
-func (p *StorePreview) add(sku string, a *sinks.Foresight, status *topics.SyncStatus) {
+func (p *StorePreview) add(sku string, a *sinks.Assessment, status *topics.SyncStatus) {
 	one := PreviewedPair{
-		SKU: sku, Reason: a.Reason, Cause: a.Cause, Numbers: a.Numbers, Sends: []PreviewedSend{},
+		SKU: sku, Reason: a.Reason, Cause: a.Cause, Numbers: numbersOf(a.Reckoning), Sends: []PreviewedSend{},
 	}
-	one.Text = a.Reason.Explain(topics.English).Text
+	one.Text, _ = a.Reason.Text(topics.English)
 	if status != nil {
 		one.Now = status.Reason
 		if status.Delivered != nil {
@@ -189,7 +189,7 @@ func (p *StorePreview) print(c *call, total int) error {
 		if len(one.Sends) == 0 {
 			why = string(one.Reason) + ": " + one.Text
 		}
-		t.add(one.SKU, before, sends, numbersText(one.Numbers), cmp.Or(string(one.Now), "-"), why)
+		t.add(one.SKU, before, sends, one.Numbers.text(), cmp.Or(string(one.Now), "-"), why)
 	}
 	if err := t.print(c.Stdout); err != nil {
 		return err

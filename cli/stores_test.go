@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"stocksync/cli"
-	"stocksync/sinks"
 	"stocksync/testenv"
 	"stocksync/topics"
 )
@@ -89,7 +88,9 @@ func TestStores_ANewStoreIsSentWhatItsPreviewShows(t *testing.T) {
 		if p.Mode != "preview" || p.Sends != 2 || p.ToZero != 1 || p.Fault != "" {
 			t.Errorf("got %+v", p)
 		}
-		want := sinks.Numbers{Actual: 39e6, Reserved: 9e6, Net: 30e6, Buffer: 1e6, Percent: 50e6, Qty: 14e6}
+		want := cli.Numbers{
+			Warehouses: []string{"JKT", "SUB"}, Actual: 39e6, Reserved: 9e6, Net: 30e6, Buffer: 1e6, Percent: 50e6, Result: 14e6,
+		}
 		i := slices.IndexFunc(p.Pairs, func(p cli.PreviewedPair) bool { return p.SKU == "A001" })
 		if diff := cmp.Diff(&want, p.Pairs[i].Numbers); diff != "" {
 			t.Error(diff)
@@ -330,7 +331,7 @@ func TestExplain_TellsNumbersAttemptsAndReasonsOfAStore(t *testing.T) {
 		e := decode[cli.Explanation](t, run(t, cfg, "explain", "A001", "web", "--json"))
 		one := e.Stores[0]
 		most := 5 * topics.One
-		want := &sinks.Numbers{Actual: 39e6, Reserved: 9e6, Net: 30e6, Buffer: 1e6, Percent: 50e6, Max: &most, Qty: 5e6}
+		want := &cli.Numbers{Warehouses: []string{"JKT", "SUB"}, Actual: 39e6, Reserved: 9e6, Net: 30e6, Buffer: 1e6, Percent: 50e6, Max: &most, Result: 5e6}
 		if diff := cmp.Diff(want, one.Numbers); diff != "" {
 			t.Error(diff)
 		}
