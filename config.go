@@ -71,7 +71,8 @@ type Config struct {
 	ProcessorWorkers int `env:"PROCESSOR_WORKERS" envDefault:"0" shown:"CPUs"`
 	// Longest time between the first event of a transaction and its commit.
 	CommitInterval time.Duration `env:"COMMIT_INTERVAL" envDefault:"25ms"`
-	// Most input records in one transaction, ten times as many for a lane that is behind; halved after an abort, restored on success.
+	// Most input records in one transaction, ten times as many for a lane that is behind; halved after an abort, restored
+	// on success.
 	CommitMaxRecords int `env:"COMMIT_MAX_RECORDS" envDefault:"20000"`
 	// Largest value of an input record in bytes; larger ones are dead letters.
 	MaxRecordBytes int `env:"MAX_RECORD_BYTES" envDefault:"1048576"`

@@ -182,7 +182,8 @@ func (e *Explanation) print(c *call, limit int) error {
 		return err
 	}
 	for i := range e.Stores {
-		if err := e.Stores[i].print(c); err != nil {
+		s := &e.Stores[i]
+		if err := s.print(c); err != nil {
 			return err
 		}
 	}

@@ -50,8 +50,8 @@ func refuseSecret(name string, value jsontext.Value) error {
 		return refuseSecretIn(optionsField, "", value)
 	case credentialsField:
 		var ref string
-		if json.Unmarshal(value, &ref) != nil || ref == "" {
-			return nil
+		if err := json.Unmarshal(value, &ref); err != nil || ref == "" {
+			return nil //nolint:nilerr // the decoder refuses it
 		}
 		if secretText(ref) || !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(ref) {
 			return usagef("%s: the value is not the name of a file or a variable, and may be a secret itself: %s",
@@ -88,8 +88,8 @@ func refuseSecretIn(at, name string, value jsontext.Value) error {
 		}
 		return nil
 	case '"':
-		if json.Unmarshal(value, &text) != nil {
-			return nil // the decoder refuses it
+		if err := json.Unmarshal(value, &text); err != nil {
+			return nil //nolint:nilerr // the decoder refuses it
 		}
 	default:
 		text = value.String()

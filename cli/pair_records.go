@@ -64,14 +64,15 @@ func (r *pairRecords) status(store, sku string) *topics.SyncStatus {
 
 // of returns the records of one pair.
 func (r *pairRecords) of(store, sku string) sinks.Records {
-	pair := string(topics.PairKey(store, sku))
+	pair := topics.PairKey(store, sku)
 	records := sinks.Records{
-		Own: r.settings[pair], All: r.settings[string(topics.PairKey(topics.AllStores, sku))], Listing: r.listings[pair],
+		Own: r.settings[string(pair)], All: r.settings[string(topics.PairKey(topics.AllStores, sku))],
+		Listing: r.listings[string(pair)],
 	}
 	if held := r.availability[sku]; held != nil {
 		records.Availability = held.value
 	}
-	if s := r.statuses[pair]; s != nil {
+	if s := r.statuses[string(pair)]; s != nil {
 		records.Status = s.Encode()
 	}
 	return records

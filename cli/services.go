@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"runtime"
 
@@ -129,11 +128,11 @@ func (c *call) tune(memory int64) {
 	if c.Tune == nil {
 		return
 	}
-	level, limit := slog.LevelInfo, c.Tune(memory)
+	say, limit := c.log.Info, c.Tune(memory)
 	if limit < memory {
-		level = slog.LevelWarn // it collects all the time, once it holds that much
+		say = c.log.Warn // it collects all the time, once it holds that much
 	}
-	c.log.Log(context.Background(), level, "memory", "at_most_mib", memory>>20, "limit_mib", limit>>20)
+	say("memory", "at_most_mib", memory>>20, "limit_mib", limit>>20)
 }
 
 // processorConfig returns the settings as the processor takes them.

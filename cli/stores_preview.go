@@ -60,11 +60,12 @@ neither are numbers that people have changed on the marketplace.`
 func (a *app) storesPreviewCommand() *cobra.Command {
 	limit, all := 0, false
 	cmd := &cobra.Command{
-		Use:     "preview ID",
-		Short:   "Show what a store would be sent",
-		Long:    storesPreviewLong,
-		Example: "  stocksync stores preview web\n  stocksync stores preview web --all --limit 0 --json | jq '.pairs[].numbers'",
-		Args:    wants("ID", 1, 1),
+		Use:   "preview ID",
+		Short: "Show what a store would be sent",
+		Long:  storesPreviewLong,
+		Example: "  stocksync stores preview web\n" +
+			"  stocksync stores preview web --all --limit 0 --json | jq '.pairs[].numbers'",
+		Args: wants("ID", 1, 1),
 	}
 	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "show at most so many SKUs; 0 is all")
 	cmd.Flags().BoolVar(&all, "all", false, "also the SKUs that nothing would be sent of")

@@ -18,11 +18,21 @@ import (
 // storeFields are what `stores set` sets.
 func storeFields() []settable {
 	return []settable{
-		{"marketplace", asText, true}, {"name", asText, false}, {"mode", asText, true},
-		{"warehouses", asList, true}, {"exclude_warehouses", asList, false}, {"locations", asJSON, true},
-		{"buffer", asNumber, false}, {"percent", asNumber, false}, {"min", asNumber, false},
-		{"max", asNumber, false}, {"auto_disable_unmatched", asBool, false}, {"in_flight", asText, false},
-		{"order_grace", asText, false}, {"brake_percent", asNumber, false}, {credentialsField, asText, true},
+		{"marketplace", asText, true},
+		{"name", asText, false},
+		{"mode", asText, true},
+		{"warehouses", asList, true},
+		{"exclude_warehouses", asList, false},
+		{"locations", asJSON, true},
+		{"buffer", asNumber, false},
+		{"percent", asNumber, false},
+		{"min", asNumber, false},
+		{"max", asNumber, false},
+		{"auto_disable_unmatched", asBool, false},
+		{"in_flight", asText, false},
+		{"order_grace", asText, false},
+		{"brake_percent", asNumber, false},
+		{credentialsField, asText, true},
 		{optionsField, asJSON, true},
 	}
 }
@@ -43,7 +53,8 @@ object such as {"secret":"..."}.
 
 A new store starts in preview: see 'stocksync stores preview ID', then set mode=live.`
 
-const storesSetExample = `  stocksync stores set web marketplace=webhook options.url=https://shop.example/stock credentials_ref=web
+const storesSetExample = `  stocksync stores set web marketplace=webhook credentials_ref=web \\
+      options.url=https://shop.example/stock
   stocksync stores set web warehouses=WH-JKT-01,WH-SUB-01 buffer=2 percent=80
   stocksync stores set web mode=live --note 'numbers agreed with Ana'
   stocksync stores set web max=                          # no maximum any more

@@ -32,11 +32,13 @@ func (a *app) storesSwitchCommands() []*cobra.Command {
 				return c.switchStore(ctx, id, who, "enable", false, 0)
 			}),
 		a.storeCommand("resync ID", "Send every SKU to a store again", storesResyncLong,
-			"  stocksync stores resync web\n  stocksync stores resync '*'", func(ctx context.Context, c *call, id string, who *author) ([]Change, error) {
+			"  stocksync stores resync web\n  stocksync stores resync '*'",
+			func(ctx context.Context, c *call, id string, who *author) ([]Change, error) {
 				return c.resyncStore(ctx, id, who)
 			}),
 		a.storeCommand("release ID", "Let go what the brake of a store holds", storesReleaseLong,
-			"  stocksync status --store web --reason braked\n  stocksync stores release web", func(ctx context.Context, c *call, id string, who *author) ([]Change, error) {
+			"  stocksync status --store web --reason braked\n  stocksync stores release web",
+			func(ctx context.Context, c *call, id string, who *author) ([]Change, error) {
 				return c.releaseStore(ctx, id, who)
 			}),
 	}

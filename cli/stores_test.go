@@ -151,7 +151,7 @@ func TestStores_SwitchesRulesAndResyncReachTheShop(t *testing.T) {
 		}
 
 		run(t, cfg, "stores", "enable", "web", "--by", "budi").want(t, cli.ExitOK, "1:disable_stock_update  true    false")
-		before = shows(t, shop, "web", "A001", "30", before)
+		shows(t, shop, "web", "A001", "30", before)
 		until(t, func(context.Context) error {
 			_, at, _ := shop.Quantity("web", "A002")
 			return waitFor(at > 0, "A002 was not sent")

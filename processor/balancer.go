@@ -113,7 +113,7 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, counts map[string]int32) kgo
 		return nil
 	}
 	if !complete(candidates) {
-		time.Sleep(siblingWait) // a lane that joins meanwhile makes the group begin anew, and this plan void
+		<-time.After(siblingWait) // a lane that joins meanwhile makes the group begin anew, and this plan void
 	}
 	spread(candidates, owners, tasks)
 	plan := c.NewPlan()

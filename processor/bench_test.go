@@ -40,7 +40,10 @@ func BenchmarkPipeline(b *testing.B) {
 		zipf float64
 	}{{"uniform100k", 100_000, 0}, {"zipf1.1", 100_000, 1.1}, {"uniform1M", 1_000_000, 0}} {
 		b.Run(law.name, func(b *testing.B) {
-			eachBroker(b, func(b *testing.B, c *benchBroker) { benchPipeline(b, c, law.skus, law.zipf) })
+			eachBroker(b, func(b *testing.B, c *benchBroker) {
+				b.Helper()
+				benchPipeline(b, c, law.skus, law.zipf)
+			})
 		})
 	}
 }

@@ -23,6 +23,7 @@ func BenchmarkLatency(b *testing.B) {
 		warmUp    = 5 // seconds that are not measured
 	)
 	eachBroker(b, func(b *testing.B, c *benchBroker) {
+		b.Helper()
 		p, stop := runBench(b, c)
 		watch := watchCommits(p)
 		if err := testenv.Until(b.Context(), time.Millisecond, func(context.Context) error { return p.Ready() }); err != nil {

@@ -21,6 +21,7 @@ import (
 // event of every partition, produced then, is in the committed output.
 func BenchmarkPeerRecovery(b *testing.B) {
 	eachContender(b, func(b *testing.B, p *peerBench, c *contender) {
+		b.Helper()
 		// Both from the start: Streams would let one that comes later wait for minutes.
 		first, second := c.start(b, "a", b.TempDir()), c.start(b, "b", b.TempDir())
 		p.catchUp(b, c.name, c.group, first)
@@ -51,6 +52,7 @@ func BenchmarkPeerRecovery(b *testing.B) {
 func BenchmarkPeerLatency(b *testing.B) {
 	const perSecond, seconds, warmUp, every = 10_000, 30, 10, 100
 	eachContender(b, func(b *testing.B, p *peerBench, c *contender) {
+		b.Helper()
 		app := c.start(b, "a", b.TempDir())
 		p.catchUp(b, c.name, c.group, app)
 		seen := p.watch(b, c.out)

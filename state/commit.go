@@ -159,7 +159,8 @@ func (t *Task) Replay(changes []Change, next int64, caughtUp time.Time) error {
 	if !caughtUp.IsZero() {
 		t.position.caughtUp = caughtUp.Unix()
 	}
-	if t.pending.full(pendingBytes/int64(max(1, t.store.open.Load()))) || !caughtUp.IsZero() { // what comes next reads from Pebble
+	most := pendingBytes / int64(max(1, t.store.open.Load()))
+	if t.pending.full(most) || !caughtUp.IsZero() { // what comes next reads from Pebble
 		return t.flush()
 	}
 	return nil

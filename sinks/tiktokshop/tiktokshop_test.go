@@ -395,7 +395,9 @@ func TestCatalogue_ReadsAgainWhatMovedUnderItsPages(t *testing.T) {
 	}))
 	defer server.Close()
 	s := openAt(t, server.URL)
-	got := conformance.Lines(t, func(found func(topics.Listing) error) error { return s.(sinks.Cataloguer).Catalogue(t.Context(), found) })
+	got := conformance.Lines(t, func(found func(topics.Listing) error) error {
+		return s.(sinks.Cataloguer).Catalogue(t.Context(), found)
+	})
 	if first != 2 || len(got) != 2 {
 		t.Errorf("got %q after %d first pages, want it read twice", got, first)
 	}
