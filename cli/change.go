@@ -82,7 +82,7 @@ func (c *call) change(ctx context.Context, store string, who *author, edits ...e
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-time.After(rand.N(changePause)): //nolint:gosec // no secret: it lets those part who throw each other out
+		case <-time.After(rand.N(changePause)): //nolint:gosec // only so that two don't meet again and again
 		}
 	}
 	return nil, errContested
@@ -242,8 +242,8 @@ func (c *call) printChanges(changes []Change) error {
 		return printJSON(c.Stdout, changes)
 	}
 	for i := range changes {
-		ch := &changes[i]
-		if err := ch.print(c); err != nil {
+		one := &changes[i]
+		if err := one.print(c); err != nil {
 			return err
 		}
 	}

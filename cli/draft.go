@@ -180,6 +180,9 @@ func (d *draft) assign(args []string, fields []settable, all bool) error {
 	for _, arg := range args {
 		name, text, ok := strings.Cut(arg, "=")
 		if !ok {
+			if secretText(arg) {
+				arg = "..."
+			}
 			return usagef("%q: want FIELD=VALUE", arg)
 		}
 		base, option, nested := strings.Cut(name, ".")
@@ -190,7 +193,7 @@ func (d *draft) assign(args []string, fields []settable, all bool) error {
 		case seen[name] || seen[base]:
 			return usagef("%s: given twice", name)
 		case all && fields[i].single:
-			return usagef("%s: %q is of single stores; store %s has none", name, text, topics.AllStores)
+			return usagef("%s: is of single stores; store %s has none", name, topics.AllStores)
 		}
 		seen[name] = true
 		if nested {

@@ -182,8 +182,8 @@ func (e *Explanation) print(c *call, limit int) error {
 		return err
 	}
 	for i := range e.Stores {
-		s := &e.Stores[i]
-		if err := s.print(c); err != nil {
+		one := &e.Stores[i]
+		if err := one.print(c); err != nil {
 			return err
 		}
 	}

@@ -24,13 +24,13 @@ func (d *draft) assignOption(name, text string) error {
 	value := jsontext.Value(text)
 	switch {
 	case name == "":
-		return usagef("options.=%q: want options.NAME=VALUE", text)
+		return usagef("options.: want options.NAME=VALUE")
 	case text == "":
 		delete(options, name)
 	case !value.IsValid():
 		quoted, err := json.Marshal(text)
 		if err != nil {
-			return usagef("options.%s: %q is not valid UTF-8", name, text)
+			return usagef("options.%s: the value is not valid UTF-8", name)
 		}
 		value = quoted
 		fallthrough
@@ -47,13 +47,17 @@ func (d *draft) assignOption(name, text string) error {
 func refuseSecret(name string, value jsontext.Value) error {
 	switch name {
 	case optionsField:
+		if kind := value.Kind(); kind != '{' && kind != 'n' {
+			return usagef("%s: want a JSON object; the value is not repeated, since it may hold a secret", name)
+		}
 		return refuseSecretIn(optionsField, "", value)
 	case credentialsField:
 		var ref string
-		if err := json.Unmarshal(value, &ref); err != nil || ref == "" {
-			return nil //nolint:nilerr // the decoder refuses it
+		unreadable := json.Unmarshal(value, &ref) != nil
+		if !unreadable && ref == "" {
+			return nil
 		}
-		if secretText(ref) || !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(ref) {
+		if unreadable || secretText(ref) || !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(ref) {
 			return usagef("%s: the value is not the name of a file or a variable, and may be a secret itself: %s",
 				name, secretHelp)
 		}
@@ -88,8 +92,8 @@ func refuseSecretIn(at, name string, value jsontext.Value) error {
 		}
 		return nil
 	case '"':
-		if err := json.Unmarshal(value, &text); err != nil {
-			return nil //nolint:nilerr // the decoder refuses it
+		if json.Unmarshal(value, &text) != nil {
+			text = value.String()
 		}
 	default:
 		text = value.String()

@@ -59,20 +59,21 @@ func (c *call) availability(ctx context.Context, sku string, found latest) error
 
 // status returns the status of a pair; nil when there is none.
 func (r *pairRecords) status(store, sku string) *topics.SyncStatus {
-	return r.statuses[string(topics.PairKey(store, sku))]
+	return r.statuses[pairKey(store, sku)]
 }
+
+func pairKey(store, sku string) string { return string(topics.PairKey(store, sku)) }
 
 // of returns the records of one pair.
 func (r *pairRecords) of(store, sku string) sinks.Records {
-	pair := topics.PairKey(store, sku)
+	pair := pairKey(store, sku)
 	records := sinks.Records{
-		Own: r.settings[string(pair)], All: r.settings[string(topics.PairKey(topics.AllStores, sku))],
-		Listing: r.listings[string(pair)],
+		Own: r.settings[pair], All: r.settings[pairKey(topics.AllStores, sku)], Listing: r.listings[pair],
 	}
 	if held := r.availability[sku]; held != nil {
 		records.Availability = held.value
 	}
-	if s := r.statuses[string(pair)]; s != nil {
+	if s := r.statuses[pair]; s != nil {
 		records.Status = s.Encode()
 	}
 	return records

@@ -53,8 +53,8 @@ object such as {"secret":"..."}.
 
 A new store starts in preview: see 'stocksync stores preview ID', then set mode=live.`
 
-const storesSetExample = `  stocksync stores set web marketplace=webhook credentials_ref=web \
-      options.url=https://shop.example/stock
+const storesSetExample = `  stocksync stores set web marketplace=webhook options.url=https://shop.example/stock \
+      credentials_ref=web
   stocksync stores set web warehouses=WH-JKT-01,WH-SUB-01 buffer=2 percent=80
   stocksync stores set web mode=live --note 'numbers agreed with Ana'
   stocksync stores set web max=                          # no maximum any more

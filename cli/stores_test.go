@@ -255,7 +255,7 @@ func TestStores_SetRefusesWithFieldAndValue(t *testing.T) {
 		"all and others":       {"warehouses=*,A", "warehouses/0", `"*"`},
 		"locations":            {`locations=[{"location_id":""}]`, "locations/0/location_id", "missing or empty"},
 		"duration":             {"order_grace=1000h", "order_grace", "1000h"},
-		"options":              {"options=[]", "options", "[]"},
+		"options":              {"options=[]", "options", "want a JSON object"},
 		"marketplace":          {"marketplace=shoppe", "marketplace", `"shoppe"`},
 		"no marketplace":       {"marketplace=", "marketplace", "missing or empty"},
 		"in flight":            {"in_flight=perhaps", "in_flight", `"perhaps"`},
@@ -284,22 +284,24 @@ func TestStores_SecretsAreRefusedAndNotRepeated(t *testing.T) {
 	cfg := withTopics(t, c)
 	const pat = "shpat_0123456789abcdef0123456789abcdef"
 	for name, arg := range map[string]string{
-		"webhook secret":     "options.sign=" + testenv.DefaultSecret,
-		"named so":           "options.app_secret=hunter2-hunter2",
-		"a key":              "options.partner_key=hunter2-hunter2",
-		"password":           "options.Password=hunter2-hunter2",
-		"token of a shop":    "options.shop=" + pat,
-		"in a URL":           "options.url=https://ana:hunter2@shop.example/",
-		"in a query":         "options.url=https://shop.example/?access_token=hunter2-hunter2",
-		"deep in an object":  `options={"a":[{"api-key":"hunter2-hunter2"}]}`,
-		"hex":                "options.x=" + strings.Repeat("0123456789abcdef", 4),
-		"JWT":                "options.x=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln",
-		"in place of a name": "credentials_ref=" + testenv.DefaultSecret,
-		"JSON as a name":     `credentials_ref={"secret":"hunter2-hunter2"}`,
+		"webhook secret":       "options.sign=" + testenv.DefaultSecret,
+		"named so":             "options.app_secret=hunter2-hunter2",
+		"a key":                "options.partner_key=hunter2-hunter2",
+		"password":             "options.Password=hunter2-hunter2",
+		"token of a shop":      "options.shop=" + pat,
+		"in a URL":             "options.url=https://ana:hunter2@shop.example/",
+		"in a query":           "options.url=https://shop.example/?access_token=hunter2-hunter2",
+		"deep in an object":    `options={"a":[{"api-key":"hunter2-hunter2"}]}`,
+		"hex":                  "options.x=" + strings.Repeat("0123456789abcdef", 4),
+		"JWT":                  "options.x=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln",
+		"in place of a name":   "credentials_ref=" + testenv.DefaultSecret,
+		"JSON that is cut off": `options={"secret":"hunter2-hunter2"`,
+		"a text":               "options=hunter2-hunter2 secret",
+		"JSON as a name":       `credentials_ref={"secret":"hunter2-hunter2"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run(t, cfg, "stores", "set", "web", "marketplace=webhook", arg)
-			r.want(t, cli.ExitUsage, "2:secret", "2:CREDENTIALS_DIR", "2:credentials_ref=NAME")
+			r.want(t, cli.ExitUsage, "2:secret")
 			_, value, _ := strings.Cut(arg, "=")
 			for _, text := range []string{value, "hunter2", pat} {
 				if strings.Contains(r.stdout+r.stderr, text) {
@@ -307,6 +309,12 @@ func TestStores_SecretsAreRefusedAndNotRepeated(t *testing.T) {
 				}
 			}
 		})
+	}
+	run(t, cfg, "stores", "set", "web", "marketplace=webhook", "options.password=hunter2-hunter2").want(t, cli.ExitUsage,
+		"2:options.password: looks like a secret", "2:CREDENTIALS_DIR", "2:credentials_ref=NAME")
+	bare := run(t, cfg, "stores", "set", "web", testenv.DefaultSecret)
+	if bare.want(t, cli.ExitUsage); strings.Contains(bare.stderr, testenv.DefaultSecret) {
+		t.Errorf("it prints the secret: %s", bare.stderr)
 	}
 	run(t, cfg, "stores", "set", "web", "marketplace=webhook", "options.url=https://shop.example/stock?branch=2",
 		"options.batch=50", "options.shop_cipher=GCP_XF90igAAAABh00qsWgtvOiGFNqyubMt3", "credentials_ref=web-1.json").want(t, cli.ExitOK)
