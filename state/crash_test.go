@@ -192,7 +192,7 @@ func TestStore_SurvivesFaults(t *testing.T) {
 			for n, done := 0, false; !done; {
 				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFaultsChild$", "-test.v")
 				cmd.Env = append(os.Environ(), "STATE_PLAY_FAULT="+name, fmt.Sprint("STATE_PLAY_FROM=", n), "STATE_PLAY_DIR="+dir)
-				out, err := cmd.CombinedOutput()
+				out, err := testenv.CombinedOutput(cmd) // a fault may leave it spinning
 				runs += strings.Count(string(out), "\nrun ")
 				ends += strings.Count(string(out), "\nended ")
 				switch last := strings.LastIndex(string(out), "\nrun "); {

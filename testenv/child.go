@@ -44,6 +44,15 @@ func startChild(cmd *exec.Cmd) (*child, error) {
 	return c, nil
 }
 
+// CombinedOutput runs cmd as its own method of that name does, and sees to it that the program ends with this
+// process, in whatever way that ends. The kernel ends it with the thread that started it, which is held meanwhile.
+func CombinedOutput(cmd *exec.Cmd) ([]byte, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	dieWithUs(cmd)
+	return cmd.CombinedOutput()
+}
+
 // signal sends sig unless the child has ended, which is not an error.
 func (c *child) signal(sig os.Signal) error {
 	if err := c.proc.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -11,8 +11,16 @@ import (
 
 // Ensure a program started here ends although its parent is killed and cannot clean up.
 func TestChild_EndsWithItsParent(t *testing.T) {
+	for _, play := range []string{"parent", "parent that waits"} {
+		t.Run(play, func(t *testing.T) { outlived(t, play) })
+	}
+}
+
+// outlived kills a parent and expects its child to end too.
+func outlived(t *testing.T, play string) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "TESTENV_PLAY=parent")
+	cmd.Env = append(os.Environ(), "TESTENV_PLAY="+play)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

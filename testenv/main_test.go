@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 		os.Exit(playServer())
 	case "parent":
 		os.Exit(playParent())
+	case "parent that waits":
+		os.Exit(playWaitingParent())
 	}
 	os.Exit(7)
 }
@@ -50,4 +52,13 @@ func playParent() int {
 	}
 	fmt.Println("started")
 	select {}
+}
+
+// playWaitingParent waits for a program that never ends, holds our standard output and says so.
+func playWaitingParent() int {
+	cmd := exec.Command("sh", "-c", "echo started >&3; exec sleep 600")
+	cmd.ExtraFiles = []*os.File{os.Stdout}
+	out, err := testenv.CombinedOutput(cmd)
+	fmt.Println(string(out), err)
+	return 1
 }
