@@ -73,13 +73,15 @@ type lane struct {
 	restores   *restores // in progress; nil: none
 	member     string    // id that the group gave to the last session
 	lastCommit time.Time
-	lastLive   time.Time // last commit of live events
-	commits    int       // over all sessions
-	givenUp    int       // transactions in a row that were not committed, without an error
-	records    int       // folded since the last commit
-	oldest     time.Time // broker time of the first of them
-	lastFold   time.Time // when the last of them came
-	maxRecords int       // commit at the latest after so many; halved by an abort
+	lastLive   time.Time   // last commit of live events
+	commits    int         // over all sessions
+	first      bool        // of its process
+	fenced     []time.Time // within fencedWindow
+	givenUp    int         // transactions in a row that were not committed, without an error
+	records    int         // folded since the last commit
+	oldest     time.Time   // broker time of the first of them
+	lastFold   time.Time   // when the last of them came
+	maxRecords int         // commit at the latest after so many; halved by an abort
 	slab       slab
 	pool       fetchPool
 	fetched    []*kgo.Record // that the overlay was made of: strings in it alias them
@@ -93,7 +95,7 @@ type lane struct {
 func newLane(p *Processor, i int) *lane {
 	return &lane{
 		p: p, name: p.c.InstanceID + "." + strconv.Itoa(i), log: p.c.Log.With("lane", i),
-		tasks: map[int32]*task{}, maxRecords: p.c.CommitMaxRecords,
+		first: i == 0, tasks: map[int32]*task{}, maxRecords: p.c.CommitMaxRecords,
 	}
 }
 
@@ -110,7 +112,7 @@ func (l *lane) run(ctx context.Context) error {
 		case errors.Is(err, errState), errors.Is(err, state.ErrInvariant), !errors.Is(err, errSession):
 			return err
 		}
-		grace, gaveUp := l.countFenced(err)
+		grace, gaveUp := l.countFenced(ctx, err)
 		if gaveUp != nil {
 			return gaveUp
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -65,47 +64,40 @@ func (l *lane) leaveGroup(ctx context.Context) {
 	}
 }
 
-// countFenced gives up when another process keeps taking the places of this one's lanes. Until then it
-// returns how long to let the other be, which is not the same in both: they would go on taking each other's
-// place, and give up together.
-func (l *lane) countFenced(err error) (grace time.Duration, _ error) {
+// countFenced gives up when another process keeps taking the place of this one's first lane, and has it now: so of
+// two that share a name exactly one does. Until then it returns how long to let the other be, which is not the
+// same in both: they would go on taking each other's place.
+func (l *lane) countFenced(ctx context.Context, err error) (grace time.Duration, _ error) {
 	fenced := errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) ||
 		errors.Is(err, kerr.FencedInstanceID)
 	if !fenced || errors.Is(err, errSlow) {
 		return 0, nil
 	}
 	now := l.p.c.Now()
-	if n, own := l.p.fencings.count(l.name, now); n >= maxFenced && own > 1 {
+	l.fenced = slices.DeleteFunc(l.fenced, func(at time.Time) bool { return now.Sub(at) >= fencedWindow })
+	l.fenced = append(l.fenced, now)
+	if n := len(l.fenced); l.first && n >= maxFenced && l.placeTaken(ctx) {
 		return 0, fmt.Errorf("%w (%q): fenced %d times in %s; give each process a name of its own",
 			ErrFenced, l.p.c.InstanceID, n, fencedWindow)
 	}
 	return time.Duration(now.UnixNano() % int64(fencedGrace)), nil
 }
 
-// fencings are the times at which lanes of this process were fenced.
-type fencings struct {
-	mu  sync.Mutex
-	all []fencing
-}
-
-type fencing struct {
-	lane string
-	at   time.Time
-}
-
-// count adds one and returns how many there are in the window, and how many are the lane's own: one incident
-// may fence every lane once.
-func (f *fencings) count(lane string, now time.Time) (all, own int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all = slices.DeleteFunc(f.all, func(one fencing) bool { return now.Sub(one.at) >= fencedWindow })
-	f.all = append(f.all, fencing{lane, now})
-	for _, one := range f.all {
-		if one.lane == lane {
-			own++
+// placeTaken tells whether the group has another member in the lane's place. If nobody answers, it says no.
+func (l *lane) placeTaken(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	group := l.p.group()
+	described, err := l.p.admin.DescribeGroups(ctx, group)
+	if err != nil {
+		return false
+	}
+	for _, m := range described[group].Members {
+		if m.InstanceID != nil && *m.InstanceID == l.name {
+			return m.MemberID != l.member
 		}
 	}
-	return len(f.all), own
+	return false
 }
 
 // groupError ends the session when the group refuses this member: the client would go on asking for ever.

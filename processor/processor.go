@@ -63,8 +63,6 @@ type Processor struct {
 	calendar calendar
 	pace     pace
 
-	fencings fencings
-
 	mu    sync.Mutex
 	lanes []*lane
 }
