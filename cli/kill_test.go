@@ -60,6 +60,7 @@ func (f *fleet) meanwhile(n int, dead *member) {
 		f.sinks[0].kill(f.t)
 		f.sinks[0].restart(f.t)
 	case 2:
+		f.sinks[0].waitReady(f.t) // kfake drops who joins for as long as a session, and two dead members take longer
 		f.sinks[1].kill(f.t)
 		f.sinks[1].forget(f.t)
 		f.sinks[1].restart(f.t)
@@ -303,6 +304,16 @@ func (m *member) terminate(t *testing.T) {
 	}
 	if code, err := m.Terminate(ctx); code != 0 || err != nil {
 		t.Errorf("SIGTERM: got %d, %v, want 0 within 15 s", code, err)
+	}
+}
+
+// waitReady waits until the process is at work.
+func (m *member) waitReady(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := m.WaitHTTP(ctx, "/readyz", func(status int, _ string) bool { return status == http.StatusOK }); err != nil {
+		t.Fatal(err)
 	}
 }
 

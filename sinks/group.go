@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,9 +22,13 @@ type group struct {
 	topic   string // stores
 	topicID [16]byte
 	client  atomic.Pointer[kgo.Client]
+	base    *kgo.Client // outlives the membership
 	admin   *kadm.Client
 	log     *slog.Logger
 }
+
+// leaveTimeout bounds how long the client may take to leave the group, and again what is said for it then.
+const leaveTimeout = 2 * time.Second
 
 // The marks that owners leave.
 const (
@@ -75,6 +80,29 @@ func (g *group) run(ctx context.Context) {
 				g.log.Warn("member of the sink group", "error", e.Err)
 			}
 		}
+	}
+}
+
+// leave ends the membership and closes the client, which waits for a join under way, and the join for members that
+// are dead: it is killed, and the group is told for it.
+func (g *group) leave(ctx context.Context, client *kgo.Client, kill func()) {
+	late := time.AfterFunc(leaveTimeout, kill)
+	client.Close()
+	if late.Stop() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	req := kmsg.NewPtrLeaveGroupRequest()
+	member := kmsg.NewLeaveGroupRequestMember()
+	member.MemberID, _ = client.GroupMetadata()
+	req.Group, req.MemberID, req.Members = g.name, member.MemberID, []kmsg.LeaveGroupRequestMember{member}
+	resp, err := req.RequestWith(ctx, g.base)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		g.log.Warn("leave the sink group; it finds out by itself", "cause", err)
 	}
 }
 

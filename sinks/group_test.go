@@ -79,3 +79,31 @@ func TestGroup_ACrashLeavesTheMarkOfAnOwner(t *testing.T) {
 		}
 	})
 }
+
+// TestGroup_AStopWaitsForNoMember ensures that an instance ends in order while it joins, which lasts as long as the
+// group believes in a member that is dead; and that nobody has to wait for the one that has ended.
+func TestGroup_AStopWaitsForNoMember(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		w.store("s")
+		one := w.start("one")
+		w.stock("A=5")
+		w.settled()
+		one.crash()
+		two := w.start("two")
+		w.pass(time.Second)
+		began := time.Now()
+		two.stop()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("the stop took %s", took)
+		}
+		w.pass(time.Second)
+		group := string(w.prefix) + "sinks"
+		described, err := kadm.NewClient(w.out).DescribeGroups(w.limit(), group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := described[group].Members; len(got) > 1 {
+			t.Errorf("members: got %v, want at most the dead one", got)
+		}
+	})
+}

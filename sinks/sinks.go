@@ -147,7 +147,8 @@ func (s *Sinks) Run(ctx context.Context) error {
 		o.adapters[a.Marketplace()] = a
 	}
 	g := &group{
-		name: string(s.c.Prefix) + "sinks", topic: stores.Topic, topicID: stores.ID, admin: admin, log: s.c.Log,
+		name: string(s.c.Prefix) + "sinks", topic: stores.Topic, topicID: stores.ID, base: base, admin: admin,
+		log: s.c.Log,
 	}
 	o.marks = g
 	err = s.runTail(ctx, life, end, o, g)
@@ -216,7 +217,9 @@ func (s *Sinks) runGroup(ctx, life context.Context, o *owner, g *group) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	client, err := s.newClient(g.options(life, &s.c, o, s.lease)...)
+	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	client, err := s.newClient(append(g.options(life, &s.c, o, s.lease), kgo.WithContext(alive))...)
 	if err != nil {
 		return err
 	}
@@ -236,7 +239,7 @@ func (s *Sinks) runGroup(ctx, life context.Context, o *owner, g *group) error {
 		o.abandon(o.partitions())
 	}
 	stop()
-	client.Close()
+	g.leave(context.WithoutCancel(ctx), client, kill)
 	member.Wait()
 	if life.Err() != nil {
 		return context.Cause(life)
