@@ -100,7 +100,7 @@ func (s *till) shows(w *world, product string, want topics.Quantity) {
 	w.Helper()
 	w.eventually("the shop's offer of "+product, func() error {
 		if got := s.offer(product); got != want*qty {
-			return fmt.Errorf("got %s, want %d", got, want)
+			return fmt.Errorf("got %s, want %d; status %+v", got, want, w.status("s", "A"))
 		}
 		return nil
 	})
