@@ -73,14 +73,16 @@ concluded from, how the quantity comes about, and the last attempts.
 
 It reads Kafka as it is committed now (availability, changelog, stores, item-settings, listings,
 sync-status, sync-log, items); nothing else needs to run. Where the sinks have written no status, it
-says what they would. With STORE only that store is shown.`
+says what they would. With STORE only that store is shown. Of more than 20 warehouses those are shown
+that are oversold or that most lines name; --all shows the rest too. --json always holds everything.`
 
 const explainExample = `  stocksync explain SKU-000123
   stocksync explain SKU-000123 tokopedia-main
-  stocksync explain SKU-000123 --lines 0 --json | jq .orders`
+  stocksync explain SKU-000123 --all
+  stocksync explain SKU-000123 --json | jq .orders`
 
 func (a *app) explainCommand() *cobra.Command {
-	lines, attempts := 0, 0
+	lines, attempts, all := 0, 0, false
 	cmd := &cobra.Command{
 		Use:     "explain SKU [STORE]",
 		GroupID: groupLook,
@@ -90,6 +92,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Args:    wants("SKU, and STORE if you like", 1, 2),
 	}
 	cmd.Flags().IntVar(&lines, "lines", 20, "show at most so many ledger lines and order lines each; 0 is all")
+	cmd.Flags().BoolVar(&all, "all", false, "show all warehouses, ledger lines and order lines")
 	cmd.Flags().IntVar(&attempts, "attempts", 5, "show at most so many attempts a store; 0 is none, and quicker")
 	addJSON(cmd)
 	cmd.RunE = a.run(func(ctx context.Context, c *call, args []string) error {
@@ -107,10 +110,16 @@ func (a *app) explainCommand() *cobra.Command {
 		if c.json {
 			return printJSON(c.Stdout, e)
 		}
-		return e.print(c, lines)
+		if all {
+			return e.print(c, 0, 0)
+		}
+		return e.print(c, warehousesShown, lines)
 	})
 	return cmd
 }
+
+// warehousesShown is how many warehouses are shown to a person who does not ask for all.
+const warehousesShown = 20
 
 // errUnknownSKU is returned for a SKU of which nothing was ever written.
 var errUnknownSKU = errors.New("nothing is known of it: no availability, no ledger line, no status; " +

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,6 +159,46 @@ func TestExplain_TellsWhatMakesTheNumbers(t *testing.T) {
 		run(t, cfg, "explain", "A001", "nowhere").want(t, cli.ExitFailed, `2:store "nowhere": no such store`)
 		run(t, cfg, "explain", "a001").want(t, cli.ExitFailed, "2:a001: nothing is known of it", "2:case")
 	})
+}
+
+func TestExplain_ShowsTheWarehousesThatMatter(t *testing.T) {
+	c := testenv.StartKfake(t)
+	cfg := withTopics(t, c)
+	start(t, cfg, "processor")
+	const warehouses, busy, oversold = 30, "WH-25", "WH-27"
+	lines := "line_id,version,sku,warehouse,qty,effective_at\n"
+	for i := range warehouses {
+		lines += fmt.Sprintf("in-%d,1,A001,WH-%02d,%d,2026-01-30\n", i, i, 100-i)
+	}
+	lines += "again,1,A001," + busy + ",1,2026-01-31\n" + "out,1,A001," + oversold + ",-200,2026-01-31\n"
+	run(t, cfg, "load", "--topic", "mutations", write(t, "ledger.csv", lines)).want(t, cli.ExitOK)
+	settle(t, c, cfg)
+
+	shown := func(args ...string) (names []string, text string) {
+		r := run(t, cfg, append([]string{"explain", "A001"}, args...)...)
+		r.want(t, cli.ExitOK)
+		_, table, _ := strings.Cut(r.stdout, "BY STORE\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		for line := range strings.Lines(table) {
+			if name := strings.Fields(line)[0]; name != "..." {
+				names = append(names, name)
+			}
+		}
+		return names, r.stdout
+	}
+	few, text := shown()
+	want := []string{oversold, busy, "WH-00", "WH-01"}
+	if len(few) != 20 || !slices.Equal(few[:len(want)], want) || !strings.Contains(text, "\n  ... and 10 more (--all)\n") {
+		t.Errorf("got %v, want 20 that begin with %v, and how many more there are:\n%s", few, want, text)
+	}
+	if all, text := shown("--all"); len(all) != warehouses || strings.Contains(text, "more (") ||
+		!strings.Contains(text, "Ledger lines, newest first (32 of 32)") {
+		t.Errorf("--all shows %d warehouses:\n%s", len(all), text)
+	}
+	e := decode[cli.Explanation](t, run(t, cfg, "explain", "A001", "--json"))
+	if n := len(e.Availability.Warehouses); n != warehouses || len(e.Lines) != warehouses+2 {
+		t.Errorf("JSON has %d warehouses and %d lines, want all", n, len(e.Lines))
+	}
 }
 
 func TestResync_ForcesANewRecordOfTheSameNumbers(t *testing.T) {
