@@ -639,3 +639,20 @@ func layerOf(path string) (layer, bool) {
 	}
 	return found, found.path != ""
 }
+
+// Ensure each guarantee names tests that show it; TestReadme_NamesOnlyTestsAndFilesThatExist looks for them.
+func TestReadme_EveryGuaranteeNamesTests(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "README.md"), "\n## Guarantees\n")
+	section, _, _ := strings.Cut(rest, "\n## ")
+	rows := 0
+	for line := range strings.Lines(section) {
+		if cells := strings.Split(strings.TrimSpace(line), "|"); len(cells) == 5 && !strings.HasPrefix(cells[1], "---") {
+			if rows++; rows > 1 && !regexp.MustCompile("`Test[A-Z]\\w*`").MatchString(cells[3]) {
+				t.Errorf("no test is named for: %s", strings.TrimSpace(cells[1]))
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("README.md has %d guarantees", rows-1)
+	}
+}
