@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
 	"sync"
@@ -83,8 +84,12 @@ func eachBroker(b *testing.B, bench func(b *testing.B, c *benchBroker)) {
 	}
 }
 
+// startBenchBroker also sets the garbage collector up as the program does (gcPercent of main.go), for all that the
+// benchmark measures: the ceilings too.
 func startBenchBroker(b *testing.B, real bool) *benchBroker {
 	b.Helper()
+	percent := debug.SetGCPercent(400)
+	b.Cleanup(func() { debug.SetGCPercent(percent) })
 	c := &benchBroker{real: real}
 	if real {
 		c.Cluster = testenv.StartKafka(b, 1)
