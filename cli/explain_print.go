@@ -70,6 +70,10 @@ func (s *ExplainedStore) print(c *call) error {
 	if s.Status != nil {
 		line("wanted", fmt.Sprintf("%s at revision %d", s.Status.Wanted.Qty, s.Status.Wanted.Revision))
 		line("sent", s.sent(c))
+		if d := s.Status.LastDrift; d != nil {
+			line("drift", fmt.Sprintf("changed on the marketplace: it showed %s at %s, ours was %s",
+				d.Seen, c.localTime(d.At), d.Ours))
+		}
 		if s.Status.Error != nil {
 			line("answer", s.Status.Error.Code+" "+s.Status.Error.Message)
 		}

@@ -185,6 +185,11 @@ func (r *reconciler) handlePass(p passed) {
 	for _, sku := range p.unmapped {
 		r.dirty.mark(sku)
 	}
+	for sku, w := range r.works { // and those that came up after the pass had looked for such pairs
+		if v := &w.verdict; unmappedReason(v.reason) || slices.ContainsFunc(v.also, unmappedReason) {
+			r.dirty.mark(sku)
+		}
+	}
 }
 
 // passFailed plans the next try.

@@ -404,3 +404,17 @@ func TestTokopedia_TheStory(t *testing.T) {
 		}
 	})
 }
+
+// TestCatalogue_WhatComesUpByItIsJudgedByIt ensures that a SKU which becomes a pair because the first pass found a near
+// miss of it does not wait for the next pass: it comes up while that one ends.
+func TestCatalogue_WhatComesUpByItIsJudgedByIt(t *testing.T) {
+	bubble(t, testenv.SandboxConfig{}, func(w *world) {
+		w.stock("KAOS-L=5")
+		began := time.Now()
+		w.reads(newMarket("kaos-l"))
+		w.near("KAOS-L", "unmapped sku_mismatch", "[kaos-l]")
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("took %s, want it judged by the first pass", took)
+		}
+	})
+}
