@@ -383,17 +383,17 @@ func TestDockerfile_RunsUnprivilegedFromNothing(t *testing.T) {
 	text := read(t, "Dockerfile")
 	stages := strings.Split(text, "\nFROM ")
 	last := "FROM " + stages[len(stages)-1]
-	for _, want := range []string{"FROM scratch\n", "\nUSER 65532:65532\n", "\nVOLUME [\"/state\"]\n", "\nENTRYPOINT ["} {
+	for _, want := range []string{"FROM scratch\n", "\nUSER 65532:65532\n", "\nVOLUME [\"/state\", \"/tokens\"]\n", "\nENTRYPOINT ["} {
 		if !strings.Contains(last, want) {
 			t.Errorf("the image lacks %q", strings.TrimSpace(want))
 		}
 	}
-	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", "chmod 0700 /out/root/state", "go mod verify"} {
+	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", "chmod 0700 /out/root/state /out/root/tokens", "go mod verify"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the build lacks %q", want)
 		}
 	}
-	for _, not := range []string{"\nADD ", "PASSWORD", "SECRET", "TOKEN", "KAFKA_SASL", ":latest"} {
+	for _, not := range []string{"\nADD ", "PASSWORD", "SECRET", "TOKEN=", "KAFKA_SASL", ":latest"} {
 		if strings.Contains(text, not) {
 			t.Errorf("the Dockerfile has %q", strings.TrimSpace(not))
 		}
@@ -442,8 +442,16 @@ func TestCompose_ServicesAreCompleteAndApart(t *testing.T) {
 			continue
 		}
 		ids[*id] = name
-		if len(s.Volumes) != 1 || s.Volumes[0].Target != "/state" {
-			t.Errorf("%s does not keep its state in one volume at /state: %v", name, s.Volumes)
+		want := []string{"/state"}
+		if name == "sinks" {
+			want = append(want, "/tokens")
+		}
+		var got []string
+		for _, v := range s.Volumes {
+			got = append(got, v.Target)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has volumes at %v, want %v", name, got, want)
 		}
 	}
 	if got, want := slices.Sorted(maps.Keys(ids)), []string{"processor-1", "processor-2", "sinks-1"}; !slices.Equal(got, want) {
