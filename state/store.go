@@ -15,7 +15,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
-	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"stocksync/topics"
@@ -90,8 +89,6 @@ func open(c Config, log pebble.Logger) (*Store, error) {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
 	}
-	// What is at level 0 is soon written again, below.
-	o.Levels[0].Compression = func() *block.CompressionProfile { return block.NoCompression }
 	db, err := openLocked(c.Dir, fs, o)
 	if err != nil {
 		return nil, err
