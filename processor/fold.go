@@ -55,7 +55,11 @@ func (l *lane) input(topic string) int {
 func (l *lane) foldPartition(t *task, input int, records []*kgo.Record) error {
 	l.fetched = append(l.fetched, records...)
 	a := state.Arrival{Topic: l.p.names[input], Partition: t.partition}
-	for _, r := range records {
+	for i, r := range records {
+		if i%state.AheadMost == 0 {
+			next := records[i:min(i+state.AheadMost, len(records))]
+			t.Ahead(len(next), func(i int) []byte { return next[i].Key })
+		}
 		if r.Offset < t.Expects(input) { // P4
 			continue
 		}

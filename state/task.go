@@ -33,6 +33,7 @@ type Task struct {
 	iter    *pebble.Iterator // of the overlay's reads; nil until the first
 	prefix  []byte           // reused by them
 	cache   cache
+	loaded  int // what Ahead saw: without, it would be compiled to nothing
 	dirty   []*item
 	staging []write // what Prepare handed out for the changelog
 	pending writes  // committed, not yet in Pebble
