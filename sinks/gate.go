@@ -72,6 +72,13 @@ func withLeave(ctx context.Context, n int32, u limit.Urgency) context.Context {
 	return context.WithValue(ctx, leaveKey{}, l)
 }
 
+// AtOnce returns a context whose next requests wait for no limit: those that get an access token. They are rare, and
+// whatever else waits for leave waits for the token too: a pass over the catalogue that stood in line for it behind
+// the updates would hold them up until it gave up.
+func AtOnce(ctx context.Context) context.Context {
+	return withLeave(ctx, refreshRequests, limit.Urgent)
+}
+
 // spend uses one leave up; if there is none, it says how urgent another one is.
 func spend(ctx context.Context) (ok bool, u limit.Urgency) {
 	l, _ := ctx.Value(leaveKey{}).(*leave)

@@ -108,19 +108,28 @@ func (s *pagerSession) Catalogue(ctx context.Context, found func(topics.Listing)
 	return nil
 }
 
+// serve answers what a pager asks.
+func (w *world) serve(handler http.HandlerFunc) {
+	w.Helper()
+	listener, err := w.c.Network.Listen("tcp", "localhost:81")
+	if err != nil {
+		w.Fatal(err)
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: handler}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	w.closed = append(w.closed, func() { _ = server.Close(); <-served })
+}
+
 // TestGate_NoRequestOfAStoreIsBeyondItsLimits ensures that the pages of a catalogue keep the rate and the requests in
 // flight together with the updates, and that the updates have most of both.
 func TestGate_NoRequestOfAStoreIsBeyondItsLimits(t *testing.T) {
 	bubble(t, testenv.SandboxConfig{}, func(w *world) {
-		listener, err := w.c.Network.Listen("tcp", "localhost:81")
-		if err != nil {
-			w.Fatal(err)
-		}
 		var mu sync.Mutex
 		var at []time.Time
 		counts := map[string]int{}
 		flying, most := 0, 0
-		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		w.serve(func(_ http.ResponseWriter, r *http.Request) {
 			mu.Lock()
 			at = append(at, time.Now())
 			counts[r.URL.Path]++
@@ -131,10 +140,7 @@ func TestGate_NoRequestOfAStoreIsBeyondItsLimits(t *testing.T) {
 			mu.Lock()
 			flying--
 			mu.Unlock()
-		})}
-		served := make(chan error, 1)
-		go func() { served <- server.Serve(listener) }()
-		w.closed = append(w.closed, func() { _ = server.Close(); <-served })
+		})
 
 		p := &pager{pages: 100, traits: sinks.Traits{Batch: 1, InFlight: 2, Rate: sinks.Rate{PerSecond: 10}}}
 		w.stock(hundreds("A", 100, 5))

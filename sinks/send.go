@@ -195,8 +195,7 @@ func (r *reconciler) refreshToken(ctx context.Context, now time.Time) {
 	r.token.wanted, r.token.refreshing = false, true
 	r.inFlight++
 	r.requests.Go(func() {
-		// A refresh is rare, and until it is done nothing else goes: it waits for no limit.
-		limited, cancel := context.WithTimeout(withLeave(ctx, refreshRequests, limit.Urgent), r.c.RequestTimeout)
+		limited, cancel := context.WithTimeout(AtOnce(ctx), r.c.RequestTimeout)
 		defer cancel()
 		done := result{refresh: true, began: now}
 		done.reply.Whole = session.Refresh(limited)

@@ -89,7 +89,7 @@ func (t *Token) renew(ctx context.Context, c sinks.Credentials, good bool) (stri
 	if token, ok := t.current(c, good); ok {
 		return token, sinks.Outcome{Class: sinks.ClassOK}
 	}
-	token, o := t.signIn(ctx, c)
+	token, o := t.signIn(sinks.AtOnce(ctx), c)
 	if o.Class != sinks.ClassOK {
 		return "", o
 	}

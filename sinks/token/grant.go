@@ -112,7 +112,7 @@ func (g *Grant) refresh(whole context.Context, ask Ask) sinks.Outcome {
 	if done {
 		return o
 	}
-	got, o := ask(whole, old.Refresh)
+	got, o := ask(sinks.AtOnce(whole), old.Refresh)
 	if o.Class != sinks.ClassOK {
 		return o
 	}
