@@ -13,6 +13,7 @@
 //	wire.go                the network of one client: stalls, cuts, lost and held requests and answers
 //	sandbox*.go            a shop that speaks the webhook dialect
 //	twin/                  shops on marketplaces: what they share, and a directory for each dialect
+//	oversell/              what stores sell beyond what is there, by several ways of bringing numbers to them
 //	workload*.go oracle*.go checker*.go   what goes in, what must come out, and whether it did
 //
 // # Which broker
