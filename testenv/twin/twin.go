@@ -89,6 +89,7 @@ type Twin struct {
 type Call struct {
 	Seq    int // 1 for the first
 	At     time.Time
+	Ended  time.Time // just before the answer left, or when the client was seen to have gone; zero: it is under way
 	Op     Op
 	Method string
 	Target string // path and query
@@ -197,6 +198,7 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Op: t.cfg.Dialect.Operation(r), Request: r, Body: body, Query: r.URL.Query(), At: t.cfg.Now(), twin: t, w: w,
 	}
 	t.note(x)
+	defer t.ended(x)
 	if r.URL.Path == redirected {
 		t.breach("a redirect was followed")
 	}
@@ -263,8 +265,19 @@ func (t *Twin) send(x *Exchange, a Answer) {
 	}
 }
 
+// answered notes what the answer will be. It must come before the answer, whose reader may send the next request at
+// once.
 func (t *Twin) answered(x *Exchange, status int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	x.call.Status = status
+	x.call.Status, x.call.Ended = status, t.cfg.Now()
+}
+
+// ended notes the end of a request that got no answer.
+func (t *Twin) ended(x *Exchange) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x.call.Ended.IsZero() {
+		x.call.Ended = t.cfg.Now()
+	}
 }
