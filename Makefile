@@ -36,7 +36,8 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run test test-kafka test-data test-stores sim oversell crash mutants upgrade bench bench-peer lint fuzz check
+.PHONY: help build demo run test test-kafka test-data test-stores sim oversell sinks-storm crash mutants upgrade bench \
+	bench-peer lint fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +79,10 @@ sim: ## HOURS (100) of the processor on virtual time, with a fault a minute; SEE
 
 oversell: ## a flash sale from seed SEED (1): units oversold by polling, by a queue of events, and by the sinks
 	STOCKSYNC_OVERSELL_SEED=$(SEED) $(GO) test -count 1 -timeout 10m -v -run '^TestOversell_' ./testenv/oversell \
+		| grep --line-buffered -vE '^ *=== (RUN|NAME|PAUSE|CONT)'
+
+sinks-storm: ## 100,000 updates to 20 stores under faults, by two sinks that are killed and trade stores; some minutes
+	STOCKSYNC_STORM=1 $(GO) test -count 1 -timeout 30m -v -run '^TestStorm_' ./cli \
 		| grep --line-buffered -vE '^ *=== (RUN|NAME|PAUSE|CONT)'
 
 crash: ## every row of the crash table: SEEDS (40) on virtual time, KILLS (5) on a real Kafka, with kill -9
