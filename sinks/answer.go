@@ -74,7 +74,7 @@ func (l *load) unwritten(a *aim, read *Reading, c Class, number Number) {
 	key := targetKey(&a.target)
 	l.ledger.base[key] = number.offers(read)
 	if c == ClassTransient {
-		l.ledger.tried[key] = a.qty
+		l.ledger.tried[key] = append(l.ledger.tried[key], a.qty)
 	}
 }
 
@@ -162,6 +162,14 @@ func (r *reconciler) failureOf(w *work, d *result, i int, o Outcome) failure {
 	x := failure{
 		target: targetKey(&a.target), class: o.Class, revision: u.Revision, qty: a.qty,
 		listedAs: fingerprint(&a.target), touched: w.flown.touched, at: topics.TimeOf(d.began),
+	}
+	for _, earlier := range failuresOf(w.status) {
+		if earlier.target == x.target {
+			x.perhaps = earlier.perhaps
+		}
+	}
+	if o.Class == ClassTransient {
+		x.mayHave(a.qty)
 	}
 	if o.Class == ClassBelowReserved {
 		x.floor = o.Floor

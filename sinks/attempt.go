@@ -1,6 +1,7 @@
 package sinks
 
 import (
+	"slices"
 	"strings"
 
 	"stocksync/topics"
@@ -18,6 +19,19 @@ type failure struct {
 	at       topics.Time
 	until    topics.Time     // when it may be asked again by itself; zero: when something changes
 	floor    topics.Quantity // ClassBelowReserved: what is sent instead until then; 0: nothing
+	// perhaps are what the target may have been brought to since it was last delivered, by this attempt and those
+	// before it, of which nobody knows whether they were applied.
+	perhaps []topics.Quantity
+}
+
+// perhapsMost bounds the numbers that a failure keeps: beyond, the oldest are forgotten.
+const perhapsMost = 8
+
+// mayHave notes a number that the target may have been brought to.
+func (x *failure) mayHave(qty topics.Quantity) {
+	x.perhaps = slices.DeleteFunc(x.perhaps, func(q topics.Quantity) bool { return q == qty })
+	x.perhaps = append(x.perhaps, qty)
+	x.perhaps = x.perhaps[max(0, len(x.perhaps)-perhapsMost):]
 }
 
 // failuresKey is where a status keeps them.
@@ -38,6 +52,13 @@ func (x *failure) evidence() map[string]any {
 	}
 	if x.floor > 0 {
 		e["floor"] = x.floor
+	}
+	if len(x.perhaps) > 0 {
+		perhaps := make([]any, len(x.perhaps))
+		for i, q := range x.perhaps {
+			perhaps[i] = q
+		}
+		e["perhaps"] = perhaps
 	}
 	return e
 }
@@ -73,6 +94,10 @@ func failuresOf(s *topics.SyncStatus) []failure {
 		x.listedAs, _ = e["listed_as"].(string)
 		x.touched, _ = e["settings"].(string)
 		x.at, x.until = moment(e["tried_at"]), moment(e["until"])
+		perhaps, _ := e["perhaps"].([]any)
+		for _, q := range perhaps {
+			x.mayHave(quantity(q))
+		}
 		list = append(list, x)
 	}
 	return list

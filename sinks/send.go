@@ -170,7 +170,8 @@ func (r *reconciler) pack(w *work, shop *shopFacts, now time.Time) load {
 	for _, a := range w.verdict.want.free() {
 		l.looks = append(l.looks, w.update(&a))
 		if w.inherited {
-			facts.ledger.tried[targetKey(&a.target)] = a.qty
+			key := targetKey(&a.target)
+			facts.ledger.tried[key] = append(facts.ledger.tried[key], a.qty)
 		}
 	}
 	return l

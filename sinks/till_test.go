@@ -22,6 +22,7 @@ type till struct {
 	between func(s *till)
 	// answer, if set, takes the place of what the shop says of one update; ok is false when nothing is applied.
 	answer func(u *sinks.Update) (o sinks.Outcome, applied bool)
+	unread int           // so many readings fail first
 	mute   bool          // the answers show nothing
 	every  time.Duration // between two readings of a sample; 0: none in a test
 }
@@ -50,6 +51,10 @@ func (s *till) ReadBack(_ context.Context, updates []sinks.Update) ([]sinks.Read
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
+	if s.unread > 0 {
+		s.unread--
+		return nil, sinks.Outcome{Class: sinks.ClassTransient, Code: "unread"}
+	}
 	readings := make([]sinks.Reading, len(updates))
 	for i, u := range updates {
 		if held := s.shelf[u.Target.ProductID]; held != nil {
@@ -84,6 +89,14 @@ func (s *till) Push(_ context.Context, updates []sinks.Update) sinks.Reply {
 		}
 	}
 	return r
+}
+
+// refuse makes the next update get an answer of a class, whether it is applied or not. The caller holds the mutex.
+func (s *till) refuse(c sinks.Class, applied bool) {
+	s.answer = func(*sinks.Update) (sinks.Outcome, bool) {
+		s.answer = nil
+		return sinks.Outcome{Class: c, Code: "refused"}, applied
+	}
 }
 
 // sell sells some of a product. The caller holds the mutex.
@@ -242,12 +255,7 @@ func TestUnseen_AnAttemptThatMayHaveBeenAppliedIsNoSale(t *testing.T) {
 				w.list("A", "1")
 				w.stock(fmt.Sprintf("A=%d", tc.from))
 				s.shows(w, "1", topics.Quantity(tc.from))
-				s.set(func() {
-					s.answer = func(*sinks.Update) (sinks.Outcome, bool) {
-						s.answer = nil
-						return sinks.Outcome{Class: sinks.ClassTransient, Code: "timeout"}, tc.applied
-					}
-				})
+				s.set(func() { s.refuse(sinks.ClassTransient, tc.applied) })
 				w.stock(fmt.Sprintf("A=%d", tc.to))
 				w.eventually("the attempt", func() error { _, writes := s.counted(); return want(writes, 2) })
 				s.set(func() { s.sell("1", tc.sells) })
@@ -257,6 +265,41 @@ func TestUnseen_AnAttemptThatMayHaveBeenAppliedIsNoSale(t *testing.T) {
 				}
 				if got := w.status("s", "A").Delivered; got.Unseen != tc.sells*qty {
 					t.Errorf("got %+v, want %d unseen", got, tc.sells)
+				}
+			})
+		})
+	}
+}
+
+// TestUnseen_OneOfSeveralAttemptsMayHaveBeenApplied ensures that a number which went through without an answer is not
+// taken for a sale either when other attempts failed after it, which were not applied or did not even come to writing.
+func TestUnseen_OneOfSeveralAttemptsMayHaveBeenApplied(t *testing.T) {
+	for name, later := range map[string]func(s *till){
+		"not read":  func(s *till) { s.unread = 1 },
+		"throttled": func(s *till) { s.refuse(sinks.ClassThrottle, false) },
+		"lost":      func(s *till) { s.refuse(sinks.ClassTransient, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, testenv.SandboxConfig{}, func(w *world) {
+				s := newTill(sinks.Traits{ReadFirst: true})
+				s.shelf["1"] = &shelf{}
+				w.trades(s)
+				w.list("A", "1")
+				w.stock("A=10")
+				s.shows(w, "1", 10)
+				s.set(func() { s.refuse(sinks.ClassTransient, true) })
+				w.stock("A=4")
+				s.shows(w, "1", 4)
+				attempts := func(n int) func() error {
+					return func() error { return want(w.status("s", "A").Attempts, n) }
+				}
+				w.eventually("the first attempt", attempts(1))
+				s.set(func() { later(s) })
+				w.stock("A=7")
+				w.eventually("the second attempt", attempts(2))
+				w.eventually("delivered", func() error { return wantRevision(w.status("s", "A"), w.revision) })
+				if got := s.offer("1"); got != 7*qty {
+					t.Errorf("got %s offered, want 7: nothing was sold", got)
 				}
 			})
 		})

@@ -20,14 +20,14 @@ type ledger struct {
 	taken  topics.Quantity // that the store's orders had taken by then
 	// base is what each target offers if it sold nothing since, by its key.
 	base map[string]topics.Quantity
-	// tried is what an attempt may have brought a target to, of which nobody knows whether it was applied.
-	tried map[string]topics.Quantity
+	// tried is what attempts may have brought a target to, of which nobody knows whether they were applied.
+	tried map[string][]topics.Quantity
 }
 
 // ledgerOf reads the ledger of the last delivery out of a status. Targets of a shop without a catalogue have an
 // empty key.
 func ledgerOf(s *topics.SyncStatus) *ledger {
-	l := &ledger{base: map[string]topics.Quantity{}, tried: map[string]topics.Quantity{}}
+	l := &ledger{base: map[string]topics.Quantity{}, tried: map[string][]topics.Quantity{}}
 	if s == nil || s.Delivered == nil {
 		return l
 	}
@@ -43,9 +43,7 @@ func ledgerOf(s *topics.SyncStatus) *ledger {
 		l.base[targetKey(&topics.Target{})] = d.Qty
 	}
 	for _, x := range failuresOf(s) {
-		if x.class == ClassTransient {
-			l.tried[x.target] = x.qty
-		}
+		l.tried[x.target] = x.perhaps
 	}
 	return l
 }
@@ -64,7 +62,7 @@ func (l *ledger) read(shown map[string]topics.Quantity, taken topics.Quantity, n
 			base, offered = base+l.broughtTo(key, before, q), offered+q
 		}
 	}
-	next := &ledger{taken: taken, since: l.since, base: maps.Clone(shown), tried: map[string]topics.Quantity{}}
+	next := &ledger{taken: taken, since: l.since, base: maps.Clone(shown), tried: map[string][]topics.Quantity{}}
 	next.unseen = unseenSales(l.unseen, base, offered, l.taken, taken)
 	switch {
 	case next.unseen == 0:
@@ -75,17 +73,19 @@ func (l *ledger) read(shown map[string]topics.Quantity, taken topics.Quantity, n
 	return next
 }
 
-// broughtTo is what a target offered before it sold anything. Where an attempt may have changed that, it is
-// whichever number fits better: the nearest that is not below what it offers now.
+// broughtTo is what a target offered before it sold anything. Where attempts may have changed that, it is whichever
+// number fits best: the nearest that is not below what it offers now.
 func (l *ledger) broughtTo(key string, before, shown topics.Quantity) topics.Quantity {
-	tried, ambiguous := l.tried[key]
-	switch {
-	case !ambiguous:
-		return before
-	case before < shown, tried < shown:
-		return max(before, tried)
+	best := before
+	for _, tried := range l.tried[key] {
+		switch {
+		case best < shown:
+			best = max(best, tried)
+		case tried >= shown:
+			best = min(best, tried)
+		}
 	}
-	return min(before, tried)
+	return best
 }
 
 // expire returns the ledger without its unseen sales when nobody has reported them for the grace, and otherwise
