@@ -13,3 +13,12 @@ func WithLanes(b kgo.GroupBalancer, lanes int) kgo.GroupBalancer {
 	of.lanes = lanes
 	return &of
 }
+
+// ProduceError returns what a transaction says of so many records that failed.
+func ProduceError(records int, err error) error {
+	p := &production{changelog: "changelog"}
+	for n := range records {
+		p.done(&kgo.Record{Topic: "changelog", Partition: int32(n % 8)}, err)
+	}
+	return p.err
+}

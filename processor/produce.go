@@ -2,7 +2,6 @@ package processor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -32,7 +31,9 @@ func (p *production) done(r *kgo.Record, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		p.err = errors.Join(p.err, fmt.Errorf("produce to %s partition %d: %w", r.Topic, r.Partition, err))
+		if p.err == nil { // with one fail all that wait behind it, for the same reason
+			p.err = fmt.Errorf("produce to %s partition %d: %w", r.Topic, r.Partition, err)
+		}
 		return
 	}
 	if _, ok := p.first[r.Partition]; !ok {
