@@ -14,6 +14,7 @@ import (
 
 	"stocksync/processor"
 	"stocksync/testenv"
+	"stocksync/topics"
 )
 
 // control looks at every request of a kind before the fake broker does, and may change it; with an answer the
@@ -178,6 +179,45 @@ func TestRestore_GoesOnWhereItWasCutShort(t *testing.T) {
 			t.Errorf("got %d batches of the changelog restored, %d of them before the stop, want more after it", n, cut)
 		}
 		acks = append(acks, produce(t, c, prefix, w, 200)...)
+		settle(t, c, prefix)
+		check(t, c, prefix, acks)
+	})
+}
+
+// Ensure what was aborted is left out where it does not fit into one fetch: it is not only the broker's business,
+// because the embedded one does not say so of a partition in which a fetch has met its limit.
+func TestRestore_LeavesOutWhatWasAborted(t *testing.T) {
+	t.Parallel()
+	testenv.Each(t, func(t *testing.T, c *testenv.Cluster) {
+		const partitions, records, size = 12, 20, 128 << 10
+		prefix := ensure(t, c, partitions)
+		cfg := config(t, c, prefix, "one")
+		i := start(t, cfg)
+		w := testenv.NewWorkload(testenv.RealisticWorkload(111))
+		acks := produce(t, c, prefix, w, 300)
+		settle(t, c, prefix)
+		stopped(t, i)
+		client := c.Client(t, kgo.TransactionalID(prefix.Name("gone.0")), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+			kgo.ProducerBatchMaxBytes(2*size), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		var aborted []*kgo.Record
+		for n := range records * partitions {
+			aborted = append(aborted, &kgo.Record{
+				Topic: prefix.Name(topics.Changelog), Partition: int32(n % partitions), Key: []byte("s"), Value: make([]byte, size),
+			})
+		}
+		if err := client.ProduceSync(t.Context(), aborted...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Workers, cfg.StateDir = 1, t.TempDir()
+		i = start(t, cfg)
+		tasks(t, i.Processor, partitions)
+		acks = append(acks, produce(t, c, prefix, w, 300)...)
 		settle(t, c, prefix)
 		check(t, c, prefix, acks)
 	})

@@ -102,7 +102,7 @@ func read(t *testing.T, c *testenv.Cluster, prefix topics.Prefix, base string) [
 	t.Helper()
 	name := prefix.Name(base)
 	client := c.Client(t, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.FetchMaxPartitionBytes(16<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()))
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	starts, err := admin.ListStartOffsets(t.Context(), name)

@@ -40,7 +40,7 @@ func scan(
 ) (map[int32]int64, error) {
 	cl, err := c.NewClient(
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.FetchMaxPartitionBytes(16<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a partition's share stays the default's: see KfakeConfig
 	)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,9 @@ const virtualPort = 9092
 // kfake reports the features of a current release (transaction.version 2). What it does not do, and what
 // it does otherwise than Kafka, is in the notes of its package; the ones that matter here: it has no
 // replication, EndTxn is one step, compaction ignores open transactions and moves the log start, so
-// topics that are written in transactions must not be compacted on it.
+// topics that are written in transactions must not be compacted on it. A read_committed fetch that meets its
+// limit of bytes in the midst of a partition does not say what was aborted there: a client that could read
+// aborted records asks for so little of each partition that the limit of all is out of reach.
 type KfakeConfig struct {
 	Brokers    int               // default 1
 	DataDir    string            // keeps everything across Close and NewKfake; one cluster at a time
