@@ -98,7 +98,7 @@ type crash struct {
 func newCrash(t *testing.T, seed uint64) *crash {
 	t.Helper()
 	c := &crash{sim: newSim(t, seed, &simTotal{faults: map[string]int{}}), dead: make(chan struct{})}
-	c.nightlyRate = crashNightlyRate
+	c.nightlyRate, c.cacheBytes = crashNightlyRate, int64(seed%2*smallCache)+1 // 1: each commit is written
 	return c
 }
 

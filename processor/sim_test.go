@@ -124,6 +124,7 @@ type sim struct {
 	cluster     *testenv.Cluster
 	prefix      topics.Prefix
 	nightlyRate int
+	cacheBytes  int64 // of decoded items; 0 is the default
 	began       time.Time
 	members     [simMembers]*simMember
 	dying       sync.WaitGroup
@@ -162,6 +163,9 @@ func newSim(t *testing.T, seed uint64, total *simTotal) *sim {
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), cluster: c, prefix: "sim.", began: time.Now(),
 		total: total, nightlyRate: simNightlyRate,
+	}
+	if seed%2 == 0 { // else nothing is written before a task is let go
+		s.cacheBytes = smallCache
 	}
 	client := s.client()
 	defer client.Close()
@@ -269,6 +273,7 @@ func (s *sim) start(m *simMember) {
 		InstanceID: m.id, StateDir: "state", Workers: 2, Policy: policy(), EmbeddedBroker: true, Registry: m.reg,
 		Log: slog.New(slog.DiscardHandler), NightlyRate: s.nightlyRate, Now: m.clock.Now,
 	}
+	cfg.State.CacheBytes = s.cacheBytes
 	cfg.State.FS = errorfs.Wrap(disk, errorfs.InjectorFunc(func(errorfs.Op) error {
 		if ops.Load() >= 0 && ops.Add(-1) == -1 {
 			close(crashed)
@@ -336,7 +341,8 @@ func (m *simMember) runs() bool {
 func (s *sim) kill(m *simMember) { s.killWith(m, s.rng) }
 
 func (s *sim) killWith(m *simMember, rng *rand.Rand) {
-	m.disk = m.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
+	kept := []int{0, rng.IntN(101), 100}[rng.IntN(3)]
+	m.disk = m.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rng})
 	m.dead.Store(true)
 	m.wire.Cut()
 	m.wire.Resume() // a stalled connection would not notice
