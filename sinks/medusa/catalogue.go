@@ -3,6 +3,7 @@ package medusa
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"stocksync/sinks"
@@ -51,12 +52,16 @@ func (s *session) list(ctx context.Context, skus []string, found func(topics.Lis
 // target is what an item is to a listing. An item that several variants point to is on sale when one of them is.
 func (it *item) target() topics.Target {
 	t := topics.Target{
-		ProductID: it.ID, VariantID: it.ID, Status: topics.TargetInactive, Title: it.Title, Tracked: len(it.Variants) == 0,
+		ProductID: it.ID, VariantID: it.ID, Status: topics.TargetInactive, Title: it.Title,
 	}
+	t.Tracked = !slices.ContainsFunc(it.Variants, func(v variant) bool { return v.Product.ID != "" })
 	for i := range it.Variants {
 		v := &it.Variants[i]
+		if v.Product.ID == "" { // a link whose other end is gone
+			continue
+		}
 		status := statusOf(v.Product.Status)
-		if i == 0 || status == topics.TargetActive && t.Status != topics.TargetActive {
+		if t.ProductID == it.ID || status == topics.TargetActive && t.Status != topics.TargetActive {
 			t.ProductID, t.Status, t.Title = v.Product.ID, status, v.Product.Title+" "+v.Title
 		}
 		t.Tracked = t.Tracked || v.ManageInventory

@@ -243,6 +243,22 @@ func TestCatalogue_AnItemOfSeveralVariantsIsOnSaleWhenOneIs(t *testing.T) {
 	}
 }
 
+// TestCatalogue_ALinkThatLeadsNowhereIsNone ensures that what is left of a variant that was deleted doesn't hide its item.
+func TestCatalogue_ALinkThatLeadsNowhereIsNone(t *testing.T) {
+	stub := conformance.StartStub(t, http.StatusOK, `{"count":1,"inventory_items":[{"id":"iitem_1","sku":"A","title":"t","location_levels":[],
+		"variants":[null,{"id":"v1","title":"one","manage_inventory":true,"product":null}]}]}`)
+	s, err := open(t, fmt.Sprintf(`{"url":%q}`, stub.URL), map[string]string{"secret_key": "sk"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := conformance.Listed(t, func(found func(topics.Listing) error) error {
+		return s.(sinks.Cataloguer).Catalogue(t.Context(), found)
+	})
+	if len(all["A"]) != 1 || all["A"][0].ProductID != "iitem_1" || describe(&all["A"][0]) != "inactive true 0 0 [] t" {
+		t.Errorf("got %+v, want the item by itself", all["A"])
+	}
+}
+
 func TestFind_LooksUpExactSKUs(t *testing.T) {
 	shop, s := start(t)
 	for i, sku := range []string{"a-1", "A-1", " A-1"} {
