@@ -4,6 +4,7 @@
 //	cluster.go             a Kafka cluster, whatever it is made of; topic prefixes of a test's own
 //	kfake.go               in this process: port 0 on loopback, or no port at all (testing/synctest)
 //	kafka*.go              Apache Kafka 4.3.1 (KRaft) from its jars: one or three nodes, kill -9, restart
+//	install.go             programs in the user's cache, fetched once
 //	each.go                one test, run on kfake and, when asked for, on a real broker
 //	once.go                what a test binary starts or builds once: Main
 //	child*.go              programs that do not outlive this one, on free ports

@@ -2,7 +2,7 @@
 // for them, with STORES=1; no other test needs them.
 //
 //	npm.go        a shop's program, installed once by the versions in its package-lock.json
-//	postgres.go   a database server, from Debian's package, not as root
+//	postgres*.go  a database server, from Debian's package, not as root
 //	till.go       what a test does in any shop: order, fulfil, cancel, change a number by hand
 //	vendure.go    Vendure 3.7
 //	medusa.go     Medusa 2.21

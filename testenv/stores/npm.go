@@ -7,13 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"stocksync/testenv"
 )
@@ -21,41 +17,29 @@ import (
 //go:embed vendure medusa
 var programs embed.FS
 
-// install returns the directory of a shop's program with everything it needs, fetched by npm into the user's cache
-// directory when it is not there yet: half a minute and 170 MB for Vendure, more than a minute and 680 MB for Medusa.
-// Of processes that need it at the same time one fetches and the others wait.
+// install returns the directory of a shop's program with everything it needs, fetched by npm into the user's cache when
+// it is not there yet: half a minute and 170 MB for Vendure, more than a minute and 680 MB for Medusa.
 func install(ctx context.Context, name string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
 	version, err := versionOf(name)
 	if err != nil {
 		return "", err
 	}
-	home := filepath.Join(cache, "stocksync", name+"-"+version)
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return "", fmt.Errorf("make cache of %s: %w", name, err)
-	}
-	ready := filepath.Join(home, "program")
-	var lock io.Closer
-	err = testenv.Until(ctx, 50*time.Millisecond, func(context.Context) (err error) {
-		if _, err := os.Stat(ready); err == nil {
-			return nil
+	dir, err := testenv.Installed(ctx, name+"-"+version, "program", func(ctx context.Context, dir string) error {
+		if err := write(name, dir); err != nil {
+			return err
 		}
-		lock, err = vfs.Default.Lock(filepath.Join(home, "LOCK"))
-		return err
+		// Scripts of packages don't run: none of these needs its own.
+		cmd := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("npm: %w\n%s", err, out)
+		}
+		return nil
 	})
-	if err != nil {
-		return "", fmt.Errorf("wait for another install of %s in %s: %w", name, home, err)
-	}
-	if lock != nil {
-		err = errors.Join(fetch(ctx, name, home, ready), lock.Close())
-	}
 	if err != nil {
 		return "", err
 	}
-	return ready, write(name, ready)
+	return dir, write(name, dir)
 }
 
 // versionOf tells one set of packages from another.
@@ -94,31 +78,6 @@ func write(name, dir string) error {
 		if err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
-	}
-	return nil
-}
-
-// fetch makes ready appear complete or not at all. The caller holds home's lock. Scripts of packages don't run: none
-// of these needs its own.
-func fetch(ctx context.Context, name, home, ready string) error {
-	if _, err := os.Stat(ready); err == nil {
-		return nil // it came between the last look and the lock
-	}
-	work, err := os.MkdirTemp(home, "install-")
-	if err != nil {
-		return fmt.Errorf("install %s: %w", name, err)
-	}
-	defer os.RemoveAll(work) //nolint:errcheck // a left-over directory in a cache harms nobody
-	if err := write(name, work); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	cmd.Dir = work
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("install %s with npm: %w\n%s", name, err, out)
-	}
-	if err := os.Rename(work, ready); err != nil {
-		return fmt.Errorf("install %s: %w", name, err)
 	}
 	return nil
 }

@@ -3,15 +3,12 @@ package stores
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,14 +27,14 @@ func startPostgres(tb testing.TB, database string) string {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	owner, err := notRoot(dir)
+	attributes, err := notRoot(dir)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	port := testenv.FreePort(tb)
 	as := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(filepath.Join(bin, name), args...)
-		cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: owner}
+		cmd.Dir, cmd.SysProcAttr = dir, attributes()
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 		return cmd
 	}
@@ -72,30 +69,4 @@ func postgresPath() (string, error) {
 	}
 	slices.Sort(found)
 	return filepath.Dir(found[len(found)-1]), nil
-}
-
-// notRoot gives a directory to a user that the server may run as: root it refuses. It is the one that Debian's package
-// made, or nobody; nil stands for who we are.
-func notRoot(dir string) (*syscall.Credential, error) {
-	if os.Getuid() != 0 {
-		return nil, nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			return nil, fmt.Errorf("find a user that is not root: %w", err)
-		}
-	}
-	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, fmt.Errorf("find a user that is not root: %w", err)
-	}
-	// The test's own directories are the parents: others may pass through them, and read nothing.
-	for _, parent := range []string{filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
-		if err := os.Chmod(parent, 0o711); err != nil {
-			return nil, err
-		}
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid))
 }
