@@ -18,6 +18,7 @@ func TestMedusa(t *testing.T) {
 	t.Run("till", func(t *testing.T) { tryTill(t, shop, "SKU-0001") })
 	stockUp(t, shop)
 	t.Run("dialect", func(t *testing.T) { tryMedusa(t, shop) })
+	t.Run("pipeline", func(t *testing.T) { tryPipeline(t, shop, "SKU-0021", "SKU-0022", "SKU-0023", "SKU-0024") })
 	for name, signIn := range map[string]bool{"by key": false, "by password": true} {
 		t.Run("conformance "+name, func(t *testing.T) { conformance.Run(t, medusaSubject(shop, signIn)) })
 	}
