@@ -15,7 +15,8 @@ import (
 // Installed returns a directory of the user's cache, stocksync/name/part, which fetch fills when it is not there yet.
 // It appears complete or not at all: fetch is given another directory, which is put in its place. Of processes that
 // need it at the same time one fetches and the others wait.
-func Installed(ctx context.Context, name, part string, fetch func(ctx context.Context, dir string) error) (string, error) {
+func Installed(ctx context.Context, name, part string, fetch func(ctx context.Context, dir string) error,
+) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()

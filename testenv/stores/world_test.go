@@ -22,8 +22,11 @@ import (
 const (
 	storeID   = "real-shop"
 	warehouse = "WH-JKT-01"
-	// patience is for one thing to come about, on a machine that does much else.
-	patience = time.Minute
+	// grace is the store's order_grace. When the shop's own cancellation is read before the ERP's arrives, the order
+	// counts as one that nobody has reported, once more, and the shop offers that much too little for so long.
+	grace = 30 * time.Second
+	// patience is for one thing to come about, on a machine that does much else, a grace included.
+	patience = 2 * time.Minute
 	// sampleMost is how long it may take until a number is read back that nobody changed here: samples are a minute
 	// apart.
 	sampleMost = 4 * time.Minute
@@ -46,6 +49,7 @@ type world struct {
 	statuses map[string]topics.SyncStatus
 	listed   map[string]topics.Listing
 	serial   int64
+	past     map[string][]string // what happened to each SKU, for a test that failed
 
 	watching sync.WaitGroup
 	longest  time.Duration // that the shop offered too much at a stretch
@@ -70,7 +74,9 @@ func startWorld(t *testing.T, shop stores.Till) *world {
 	w := &world{
 		t: t, shop: shop, cluster: testenv.StartKfake(t), items: map[string]*item{},
 		latest: map[string]*topics.Availability{}, statuses: map[string]topics.SyncStatus{}, listed: map[string]topics.Listing{},
+		past: map[string][]string{},
 	}
+	t.Cleanup(w.tellStory)
 	w.prefix = w.cluster.Prefix(t)
 	secrets, err := json.Marshal(shop.Credentials())
 	must(t, err)
@@ -88,14 +94,15 @@ func startWorld(t *testing.T, shop stores.Till) *world {
 		t.Fatalf("topics ensure: code %d, %v\n%s", code, err, ensure.Log())
 	}
 	w.client = w.cluster.Client(t, kgo.ConsumeTopics(
-		w.prefix.Name(topics.AvailabilityTopic), w.prefix.Name(topics.SyncStatusTopic), w.prefix.Name(topics.Listings)),
+		w.prefix.Name(topics.AvailabilityTopic), w.prefix.Name(topics.SyncStatusTopic), w.prefix.Name(topics.SyncLogTopic),
+		w.prefix.Name(topics.Listings)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	process := testenv.StartProcess(t, testenv.ProcessConfig{Args: []string{"run"}, Env: env})
 	must(t, process.WaitReady(ctx))
 	w.follow()
 	w.produce(topics.Stores, storeID, fmt.Appendf(nil, `{"store":%q,"marketplace":%q,"mode":"live","warehouses":["*"],
-		"credentials_ref":"shop","options":%s,"changed_by":"test","changed_at":"2026-01-31T08:00:00+07:00"}`,
-		storeID, shop.Marketplace(), shop.Options()))
+		"order_grace":%q,"credentials_ref":"shop","options":%s,"changed_by":"test",
+		"changed_at":"2026-01-31T08:00:00+07:00"}`, storeID, shop.Marketplace(), grace, shop.Options()))
 	return w
 }
 
@@ -120,10 +127,17 @@ func (w *world) see(r *kgo.Record) {
 	case topics.AvailabilityTopic:
 		if a, err := topics.DecodeAvailability(r.Value); err == nil {
 			w.latest[a.SKU] = a
+			w.happened(a.SKU, "availability %d: actual %s reserved %s", a.Revision, a.Actual, a.Reserved)
 		}
 	case topics.SyncStatusTopic:
 		if s, err := topics.DecodeSyncStatus(r.Value); err == nil {
 			w.statuses[s.SKU] = s
+			w.happened(s.SKU, "status %s %s, delivered %+v", s.State, s.Reason, s.Delivered)
+		}
+	case topics.SyncLogTopic:
+		if l, err := topics.DecodeSyncLog(r.Value); err == nil {
+			w.happened(l.SKU, "log %s %s: revision %d qty %s, %s %s, after %d ms", l.Trigger, l.Outcome, l.Revision, l.Qty,
+				l.Code, l.Message, l.LatencyMs)
 		}
 	case topics.Listings:
 		if l, err := topics.DecodeListing(r.Value); err == nil {
@@ -132,8 +146,35 @@ func (w *world) see(r *kgo.Record) {
 	}
 }
 
+// happened notes something about a SKU. The caller holds the mutex.
+func (w *world) happened(sku, format string, args ...any) {
+	text := time.Now().UTC().Format("05.000 ") + fmt.Sprintf(format, args...)
+	w.past[sku] = append(w.past[sku], text)
+}
+
+// did notes something that the test did or saw.
+func (w *world) did(sku, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.happened(sku, format, args...)
+}
+
+// tellStory prints what happened, when the test failed.
+func (w *world) tellStory() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for sku := range w.items {
+		if w.t.Failed() {
+			w.t.Logf("--- %s\n%s", sku, strings.Join(w.past[sku], "\n"))
+		}
+	}
+}
+
 func (w *world) produce(topic, key string, value []byte) {
 	w.t.Helper()
+	if topic != topics.Stores {
+		w.did(key, "the ERP says %s", value)
+	}
 	r := &kgo.Record{Topic: w.prefix.Name(topic), Key: []byte(key), Value: value}
 	if err := w.client.ProduceSync(w.t.Context(), r).FirstErr(); err != nil {
 		w.t.Errorf("produce %s: %v", topic, err)
@@ -203,6 +244,7 @@ func (w *world) place(sku string, units int64) (o order, ok bool) {
 		return order{}, false
 	}
 	w.change(sku, func(it *item) { it.promised += units })
+	w.did(sku, "order %s of %d was placed", id, units)
 	return order{sku: sku, units: units, id: id, at: now()}, true
 }
 
@@ -250,6 +292,7 @@ func (w *world) cancelThere(o order, last bool) {
 	if err := w.shop.Cancel(w.t.Context(), o.id); err != nil {
 		w.t.Errorf("cancel %s: %v", o.id, err)
 	}
+	w.did(o.sku, "the shop has cancelled %s", o.id)
 }
 
 // fulfil ships an order in the shop.
@@ -258,16 +301,14 @@ func (w *world) fulfil(o order) {
 	if err := w.shop.Fulfil(w.t.Context(), o.id); err != nil {
 		w.t.Errorf("fulfil %s: %v", o.id, err)
 	}
+	w.did(o.sku, "the shop has shipped %s", o.id)
 }
 
 // untilOffered waits until the shop offers so many, which nothing that the ERP says brings about.
 func (w *world) untilOffered(sku string, offered int64) {
 	w.t.Helper()
 	w.untilWithin(sampleMost, func(context.Context) error {
-		if got, err := w.shop.Offered(w.t.Context(), sku); err != nil || got != offered {
-			return fmt.Errorf("%s: the shop offers %d, %v, want %d", sku, got, err, offered)
-		}
-		return nil
+		return w.offers(sku, offered)
 	})
 }
 
@@ -278,11 +319,17 @@ func (w *world) settled(sku string, offered int64) {
 		if err := w.dealtWith(sku); err != nil {
 			return err
 		}
-		if got, err := w.shop.Offered(w.t.Context(), sku); err != nil || got != offered {
-			return fmt.Errorf("%s: the shop offers %d, %v, want %d", sku, got, err, offered)
-		}
-		return nil
+		return w.offers(sku, offered)
 	})
+}
+
+// offers returns an error unless the shop offers so many.
+func (w *world) offers(sku string, want int64) error {
+	got, err := w.shop.Offered(w.t.Context(), sku)
+	if err == nil && got != want {
+		err = fmt.Errorf("%s: the shop offers %d, want %d", sku, got, want)
+	}
+	return err
 }
 
 // dealtWith returns what is missing until the shop has been brought to what the ERP said last.
@@ -348,6 +395,7 @@ func (w *world) sample(ctx context.Context, sku string, since map[string]time.Ti
 		return
 	}
 	w.over++
+	w.did(sku, "the shop offers %d, %d too many", got, got-most)
 	first, again := since[sku]
 	if !again {
 		since[sku], first = began, began
