@@ -66,19 +66,16 @@ func (w *world) story(sku string) {
 	w.receive(sku, 1)
 	w.settled(sku, 39)
 
-	third := w.mustPlace(sku, 5)
-	w.book(third)
-	w.settled(sku, 34)
-	w.cancelThere(third, false)
-	w.cancel(third, true)
-	w.settled(sku, 39)
-
-	fourth := w.mustPlace(sku, 6)
-	w.book(fourth)
-	w.settled(sku, 33)
-	w.cancel(fourth, false)
-	w.cancelThere(fourth, true)
-	w.settled(sku, 39)
+	for _, cancel := range []func(order){
+		func(o order) { w.cancelThere(o, false); w.cancel(o, true) }, // first there
+		func(o order) { w.cancel(o, false); w.cancelThere(o, true) }, // first here
+	} {
+		o := w.mustPlace(sku, 5)
+		w.book(o)
+		w.settled(sku, 34)
+		cancel(o)
+		w.settled(sku, 39)
+	}
 
 	w.receive(sku, -39) // a stock-out
 	w.settled(sku, 0)
