@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
@@ -24,7 +25,7 @@ import (
 )
 
 // The pipeline's speed beside its ceilings, from one run on one machine: numbers of different runs
-// are not to be compared, their ratios are. BENCH_EVENTS (2000000) says how many events are preloaded.
+// are not to be compared, their ratios are. BENCH_EVENTS (4000000) says how many events are preloaded.
 //
 //	consume  a group of two members reads the input, read_committed
 //	R2       a stateless exactly-once copy with two outputs an event, two members, the same commits
@@ -60,7 +61,7 @@ func benchEvents() int {
 	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
 		return n
 	}
-	return 2_000_000
+	return 4_000_000
 }
 
 // benchBroker is a broker with an installation on it: kfake, which runs in this process, or a real one.
@@ -161,6 +162,7 @@ type rate struct{ wall, cpu float64 }
 // application's.
 func (c *benchBroker) measure(b *testing.B, name string, n int, fn func()) rate {
 	b.Helper()
+	runtime.GC() // what is left of the last is not this one's
 	began, app, broker := time.Now(), cpuSeconds(), c.cpuSeconds(b)
 	fn()
 	wall, a, k := time.Since(began).Seconds(), cpuSeconds()-app, c.cpuSeconds(b)-broker
