@@ -577,22 +577,25 @@ func TestSend_AnExpiredTokenIsRefreshedOnceWithNothingInFlight(t *testing.T) {
 	bubble(t, testenv.SandboxConfig{}, func(w *world) {
 		d := &dialect{traits: sinks.Traits{Batch: 1, InFlight: 4}}
 		valid := false
+		var first, last time.Time // of the requests: how soon the broker tells of a commit is another matter
 		d.refresh = func() sinks.Outcome { valid = true; return sinks.Outcome{Class: sinks.ClassOK} }
 		d.push = func([]sinks.Update) sinks.Reply {
+			if last = time.Now(); first.IsZero() {
+				first = last
+			}
 			if !valid {
 				return sinks.Reply{Whole: sinks.Outcome{Class: sinks.ClassToken, Code: "expired"}}
 			}
 			return sinks.Reply{Whole: sinks.Outcome{Class: sinks.ClassOK}, Items: []sinks.Outcome{{Class: sinks.ClassOK}}}
 		}
 		w.speak(d)
-		began := time.Now()
 		w.stock(many("A", 10, 5))
 		for i := range 10 {
 			w.says("s", fmt.Sprintf("A%02d", i), "synced in_sync")
 		}
 		pushed, renewed := d.counts()
-		if renewed != 1 || pushed > 14 || time.Since(began) > time.Second {
-			t.Errorf("got %d refreshes and %d requests in %s, want one, at once", renewed, pushed, time.Since(began))
+		if took := last.Sub(first); renewed != 1 || pushed > 14 || took > time.Second {
+			t.Errorf("got %d refreshes and %d requests in %s, want one, at once", renewed, pushed, took)
 		}
 	})
 }
