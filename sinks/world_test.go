@@ -43,7 +43,6 @@ type world struct {
 	base   string      // of the shop's addresses
 	out    *kgo.Client // for stores, settings and listings
 	proc   *kgo.Client // for availability
-	warm   bool        // it has made a transaction
 	logs   *lockedBuffer
 
 	running []func() // end the instances
@@ -491,19 +490,9 @@ func (w *world) stock(text string, change ...func(a *topics.Availability)) {
 	w.commit(list, kgo.TryCommit)
 }
 
-// commit writes availability in one transaction. The first one is played twice, and aborted before: franz-go 1.22.2
-// counts the partitions of a transaction in what it knows of its topics, which it learns in the midst of the first
-// one; when that is ended too soon, it finds none, aborts, and returns no error.
+// commit writes availability in one transaction. franz-go 1.22.2 counts its partitions in what it knows of the topic,
+// which it may learn only after it has produced the first records: ended before, it aborts, and returns no error.
 func (w *world) commit(list []*topics.Availability, end kgo.TransactionEndTry) {
-	w.Helper()
-	if !w.warm {
-		w.warm = true
-		w.transact(list, kgo.TryAbort)
-	}
-	w.transact(list, end)
-}
-
-func (w *world) transact(list []*topics.Availability, end kgo.TransactionEndTry) {
 	w.Helper()
 	if err := w.proc.BeginTransaction(); err != nil {
 		w.Fatal(err)
@@ -517,6 +506,12 @@ func (w *world) transact(list []*topics.Availability, end kgo.TransactionEndTry)
 		}, produced.Promise())
 	}
 	err := errors.Join(w.proc.Flush(w.limit()), produced.Err())
+	w.eventually("the leader of availability", func() error {
+		if leader, _, err := w.proc.PartitionLeader(w.prefix.Name(topics.AvailabilityTopic), 0); leader < 0 || err != nil {
+			return fmt.Errorf("got %d, %w", leader, err)
+		}
+		return nil
+	})
 	if err := errors.Join(err, w.proc.EndTransaction(w.limit(), end)); err != nil {
 		w.Fatal(err)
 	}
