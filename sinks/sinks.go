@@ -167,7 +167,7 @@ func unlessStopped(ctx context.Context, err error) error {
 // runTail follows the topics, and is a member of the group while the tables are up to date.
 func (s *Sinks) runTail(ctx, life context.Context, end func(error), o *owner, g *group) error {
 	client, err := s.newClient(kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(16<<20))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(tailWait), kgo.FetchMaxBytes(16<<20))
 	if err != nil {
 		return err
 	}

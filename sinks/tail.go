@@ -37,6 +37,10 @@ const (
 var errFellOff = errors.New("the topic no longer has the records at the table's position; the table was emptied " +
 	"and is read anew at the next start")
 
+// tailWait is how long a fetch waits for records. Now and then a start takes as long, under load: the tables have
+// caught up only when the first fetch has come back.
+const tailWait = time.Second
+
 // tail follows the compacted topics into the tables: one consumer without a group, read_committed, from
 // the stored positions. It keeps control records, so that its position passes those too.
 type tail struct {
