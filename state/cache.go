@@ -12,6 +12,8 @@ type cache struct {
 	hand  int
 	used  int64
 	fresh []*item // not flushed
+	// partial: Pebble may hold items that are not here. Until it does, a SKU that is not here is new.
+	partial bool
 }
 
 func (c *cache) init() { *c = cache{items: map[string]*item{}} }
@@ -41,6 +43,7 @@ func (c *cache) account(it *item) {
 
 // remove takes an item out. Its place is cleared by the hand, or with others when they are many.
 func (c *cache) remove(it *item) {
+	c.partial = true
 	delete(c.items, it.sku)
 	c.used -= int64(it.accounted)
 	if c.holes++; c.holes > len(c.ring)/2 {

@@ -182,6 +182,7 @@ func (t *Task) replay(c Change) error {
 	if it, ok := t.cache.get(string(sku)); ok {
 		t.cache.remove(it)
 	}
+	t.cache.partial = true
 	if c.Value == nil {
 		return nil
 	}

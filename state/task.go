@@ -92,7 +92,7 @@ func (t *Task) readStored(now time.Time) error {
 		t.batches.dropped()
 		return t.store.Drop(t.partition)
 	}
-	t.position = stored
+	t.position, t.cache.partial = stored, true
 	key := append(appendPartition(nil, t.partition), kindTask)
 	value, ok, err := t.store.get(key)
 	if err != nil || !ok {
@@ -234,9 +234,12 @@ func (t *Task) item(sku string) (*item, error) {
 	if it, ok := t.cache.get(sku); ok {
 		return it, nil
 	}
-	it, err := t.read(sku)
-	if err != nil {
-		return nil, fmt.Errorf("partition %d: %w", t.partition, err)
+	var it *item
+	if t.cache.partial {
+		var err error
+		if it, err = t.read(sku); err != nil {
+			return nil, fmt.Errorf("partition %d: %w", t.partition, err)
+		}
 	}
 	if it == nil {
 		it = newItem(strings.Clone(sku), t.policy, t.names)
