@@ -117,8 +117,7 @@ func (l *lane) foldRecord(t *task, input int, r *kgo.Record, a *state.Arrival) (
 
 // home returns the partition that a key belongs to, by the task's own partition count.
 func (t *task) home(key []byte) int32 {
-	r := t.Staged()
-	return topics.PartitionOf(key, r.Partitions)
+	return topics.PartitionOf(key, t.Partitions())
 }
 
 // forward sends a record that a producer put on the wrong partition to the right one, inside the

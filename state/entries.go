@@ -39,7 +39,7 @@ const compactMin = 64
 // each ask for more, and a SKU of many lines not hold twice what it needs.
 const (
 	minGrowth = 192
-	maxGrowth = 64 << 10
+	maxGrowth = 1 << 20
 )
 
 // entry is a decoded entry: one of its lines.

@@ -122,6 +122,9 @@ func (t *Task) Stage(r TaskRecord) { t.staged, t.moved = r, true }
 // Staged returns the task record as the overlay would commit it.
 func (t *Task) Staged() TaskRecord { return t.staged }
 
+// Partitions returns the task's own partition count, the overlay's.
+func (t *Task) Partitions() int32 { return t.staged.Partitions }
+
 // Next returns the next changelog offset to apply, as of the last commit.
 func (t *Task) Next() int64 { return t.position.next }
 
