@@ -3,6 +3,9 @@ package state
 // AheadMost is how many SKUs Ahead takes at once.
 const AheadMost = 16
 
+// warehousesAhead is how many of a SKU's warehouses Ahead loads.
+const warehousesAhead = 4
+
 // Ahead loads what the fold of the SKUs that come next will need, n of them, as far as the cache holds them. It changes
 // nothing. Of 100,000 SKUs hardly one is in the CPU's caches, and its fold waits for memory again and again, each time
 // for what the last one names. The waits of several SKUs have nothing to do with each other, and here they pass
@@ -39,8 +42,9 @@ func (it *item) ends() (sum int) {
 	if len(s.lines.slots) > 0 {
 		sum += int(s.lines.slots[0])
 	}
-	if len(it.warehouses) > 0 {
-		sum += int(it.warehouses[0].actual)
+	for i := range it.warehouses[:min(len(it.warehouses), warehousesAhead)] {
+		w := &it.warehouses[i]
+		sum += int(w.actual) + int(w.base.actual)
 	}
 	return sum
 }
