@@ -144,6 +144,14 @@ var mutants = []mutant{
 		}},
 	},
 	{
+		name: "what the cache let go is taken for new", test: "TestCache_IsBounded", of: "state",
+		edits: []edit{{"state/cache.go", "\tc.partial = true\n", ""}},
+	},
+	{
+		name: "what was stored before is taken for new", test: "TestStore_SurvivesAPowerCutAtAnyMoment", of: "state",
+		edits: []edit{{"state/task.go", "t.position, t.cache.partial = stored, true", "t.position = stored"}},
+	},
+	{
 		name: "a range left alone for long is believed", test: "TestOpenTask_DropsARangeLeftAloneForSixDays", of: "state",
 		edits: []edit{{"state/task.go", "\tif stored.stale(now) {\n", "\tif false {\n"}},
 	},
