@@ -73,7 +73,7 @@ type lane struct {
 	restores   *restores // in progress; nil: none
 	member     string    // id that the group gave to the last session
 	lastCommit time.Time
-	lastLive   time.Time   // last commit of live events
+	lastLive   time.Time   // when the last commit of live events began
 	commits    int         // over all sessions
 	first      bool        // of its process
 	fenced     []time.Time // within fencedWindow
@@ -210,8 +210,9 @@ func (l *lane) poll(ctx context.Context) kgo.Fetches {
 	return l.session.PollRecords(ctx, max(1, l.limit()-l.records))
 }
 
-// due tells whether the overlay is to be committed now. Records that come after a whole interval
-// without any find lastLive that long ago, and wait for nothing.
+// due tells whether the overlay is to be committed now: an interval is from the begin of one commit to that of the
+// next, so what a commit takes does not come on top of it for what arrives meanwhile. Records that come after a
+// whole interval without any find lastLive that long ago, and wait for nothing.
 func (l *lane) due() bool {
 	if l.records >= l.limit() {
 		return true
@@ -313,7 +314,7 @@ func (l *lane) committed(moved []*task, produced *production, began time.Time) e
 	l.p.metrics.commits.WithLabelValues("committed").Inc()
 	l.p.metrics.commitSeconds.Observe(now.Sub(began).Seconds())
 	if l.records > 0 {
-		l.lastLive = now
+		l.lastLive = began
 	}
 	l.lastCommit, l.records = now, 0
 	l.commits++
