@@ -22,3 +22,9 @@ func ProduceError(records int, err error) error {
 	}
 	return p.err
 }
+
+// BytesPool is the pool of slices that batches are decompressed into.
+type BytesPool struct{ pool sizedPool[byte] }
+
+func (p *BytesPool) Get(n int) []byte { return p.pool.get(n) }
+func (p *BytesPool) Put(b []byte)     { p.pool.put(b) }

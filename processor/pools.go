@@ -1,8 +1,10 @@
 package processor
 
 import (
+	"math/bits"
 	"sync"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -12,29 +14,60 @@ import (
 
 // fetchPool holds the memory of fetched batches, as kgo.WithPools asks for it. A batch comes back when all
 // of its records are recycled; until then their keys and values, and all strings that alias them, stand.
-type fetchPool struct{ records, bytes sync.Pool }
-
-// GetRecords returns a slice with capacity n.
-func (p *fetchPool) GetRecords(n int) []kgo.Record {
-	if held, ok := p.records.Get().(*[]kgo.Record); ok && cap(*held) >= n {
-		return *held
-	}
-	return make([]kgo.Record, 0, n)
+type fetchPool struct {
+	records sizedPool[kgo.Record]
+	bytes   sizedPool[byte]
 }
 
-// PutRecords takes a slice back.
-func (p *fetchPool) PutRecords(records []kgo.Record) { p.records.Put(&records) }
+// GetRecords returns a slice with capacity n.
+func (p *fetchPool) GetRecords(n int) []kgo.Record { return p.records.get(n) }
 
-// GetDecompressBytes returns a slice to decompress into; the client grows one that is too small.
-func (p *fetchPool) GetDecompressBytes([]byte, kgo.CompressionCodecType) []byte {
-	if held, ok := p.bytes.Get().(*[]byte); ok {
-		return *held
+// PutRecords takes a slice back.
+func (p *fetchPool) PutRecords(records []kgo.Record) { p.records.put(records) }
+
+// GetDecompressBytes returns a slice to decompress into. Only Snappy's raw format says how long it has to be; the
+// client grows what is too small.
+func (p *fetchPool) GetDecompressBytes(compressed []byte, codec kgo.CompressionCodecType) []byte {
+	n := 2 * len(compressed)
+	if codec == kgo.CodecSnappy {
+		if decoded, err := s2.DecodedLen(compressed); err == nil && decoded <= decompressedMost {
+			n = decoded
+		}
 	}
-	return nil
+	return p.bytes.get(n)
 }
 
 // PutDecompressBytes takes a slice back.
-func (p *fetchPool) PutDecompressBytes(b []byte) { p.bytes.Put(&b) }
+func (p *fetchPool) PutDecompressBytes(b []byte) { p.bytes.put(b) }
+
+// decompressedMost bounds what is allocated on a batch's word alone.
+const decompressedMost = 64 << 20
+
+// sizedPool holds slices of sizes that are a quarter of a power of two apart: whatever it holds of the size that is
+// asked for is large enough.
+type sizedPool[T any] struct{ sizes [4 * 64]sync.Pool }
+
+func (p *sizedPool[T]) get(n int) []T {
+	i, size := sizeFor(n)
+	if held, ok := p.sizes[i].Get().(*[]T); ok {
+		return *held
+	}
+	return make([]T, 0, size)
+}
+
+func (p *sizedPool[T]) put(held []T) {
+	held = held[:0]
+	next, _ := sizeFor(cap(held) + 1)
+	p.sizes[next-1].Put(&held)
+}
+
+// sizeFor returns the smallest size that holds n, and its place among the sizes.
+func sizeFor(n int) (i, size int) {
+	n = max(n, 4) - 1
+	shift := max(0, bits.Len(uint(n))-3)
+	quarters := n>>shift + 1
+	return 4*shift + quarters, quarters << shift
+}
 
 // slab cuts the records and headers of one transaction from blocks.
 type slab struct {

@@ -27,6 +27,11 @@ func (t *Task) Ahead(n int, key func(i int) []byte) {
 			sum += it.ends()
 		}
 	}
+	for _, it := range items[:n] {
+		if it != nil {
+			sum += it.touched.nextCause()
+		}
+	}
 	t.loaded = sum
 }
 
@@ -42,9 +47,21 @@ func (it *item) ends() (sum int) {
 	if len(s.lines.slots) > 0 {
 		sum += int(s.lines.slots[0])
 	}
+	if it.touched != nil {
+		sum += it.touched.causesTotal
+	}
 	for i := range it.warehouses[:min(len(it.warehouses), warehousesAhead)] {
 		w := &it.warehouses[i]
 		sum += int(w.actual) + int(w.base.actual)
 	}
 	return sum
+}
+
+// nextCause loads the place that the next cause takes.
+func (t *touched) nextCause() int {
+	if t == nil || len(t.causes) < maxCauses {
+		return 0
+	}
+	c := &t.causes[t.causesTotal%maxCauses]
+	return int(c.Offset) + len(c.Reason)
 }

@@ -35,11 +35,11 @@ type chunk struct {
 // compactMin replaced entries are not worth moving the others for.
 const compactMin = 64
 
-// Entries double their memory, from minGrowth on and by at most maxGrowth: a SKU's first lines should not
+// Entries double their memory, from minGrowth on, and above maxDouble grow by half: a SKU's first lines should not
 // each ask for more, and a SKU of many lines not hold twice what it needs.
 const (
 	minGrowth = 192
-	maxGrowth = 1 << 20
+	maxDouble = 1 << 20
 )
 
 // entry is a decoded entry: one of its lines.
@@ -141,7 +141,7 @@ func (s *entries) putOrder(o *orderLine) {
 func (s *entries) append(entry []byte) (place uint32) {
 	place = uint32(len(s.data))
 	if n := len(entry); n > cap(s.data)-len(s.data) {
-		s.data = slices.Grow(s.data, max(n, min(len(s.data), maxGrowth), minGrowth))
+		s.data = slices.Grow(s.data, max(n, min(len(s.data), max(maxDouble, len(s.data)/2)), minGrowth))
 	}
 	s.data = append(s.data, entry...)
 	s.open().count++

@@ -127,6 +127,16 @@ func (w *writes) full(share int64) bool {
 	return len(w.list) >= flushWrites || w.bytes >= flushBytes || int64(w.bytes) >= share
 }
 
+// size returns what a batch of all writes takes at most.
+func (w *writes) size() int {
+	const around, each = 1 << 10, 1 + 2*binary.MaxVarintLen32 // the batch's own, and a write's kind and lengths
+	n := around
+	for i := range w.list {
+		n += each + len(w.list[i].key) + len(w.list[i].value)
+	}
+	return n
+}
+
 func (w *writes) reset() {
 	clear(w.list)
 	w.list, w.bytes = w.list[:0], 0
@@ -141,7 +151,7 @@ func (t *Task) flush() error {
 	}
 	list, order := t.pending.list, t.pending.sorted()
 	// The batch's memory is used again.
-	b := t.store.db.NewBatch(pebble.WithMaxRetainedSizeBytes(2 * flushBytes))
+	b := t.store.db.NewBatchWithSize(t.pending.size(), pebble.WithMaxRetainedSizeBytes(2*flushBytes))
 	defer b.Close() //nolint:errcheck // a closed batch has nothing left to report
 	for i, k := range order {
 		w := &list[k.at]
