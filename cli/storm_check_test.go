@@ -95,7 +95,7 @@ func overlaps(t *twin.Twin) (faults []string) {
 }
 
 // wentBack finds numbers that are older than one that the store had been given: each must be of the same revision as the
-// one before, or of a later one.
+// one before, or of a later one. A store that is read first may be given less, for what looks like a sale.
 func (s *storm) wentBack(store *stormStore) (faults []string) {
 	at := map[twin.ID]int{}
 	skus := map[twin.ID]string{}
@@ -111,7 +111,9 @@ func (s *storm) wentBack(store *stormStore) (faults []string) {
 			continue // where nothing is offered
 		}
 		list := s.history[skus[w.ID]]
-		next := slices.IndexFunc(list[at[w.ID]:], func(t told) bool { return t.qty == w.Qty })
+		next := slices.IndexFunc(list[at[w.ID]:], func(t told) bool {
+			return t.qty == w.Qty || store.readsFirst() && t.qty > w.Qty
+		})
 		if next < 0 {
 			faults = append(faults, fmt.Sprintf("%s was given %s, which is not among the numbers from %d of %d on",
 				skus[w.ID], w.Qty, at[w.ID], len(list)))
