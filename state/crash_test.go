@@ -35,6 +35,12 @@ func (l *fatalLogger) Infof(string, ...any) {}
 
 func (l *fatalLogger) Errorf(string, ...any) { l.background.Add(1) }
 
+// Write takes the place of Errorf for a database that logs through a slog.Logger.
+func (l *fatalLogger) Write(line []byte) (int, error) {
+	l.background.Add(1)
+	return os.Stderr.Write(line)
+}
+
 func (l *fatalLogger) Fatalf(format string, args ...any) {
 	select {
 	case l.fatal <- fmt.Sprintf(format, args...):
@@ -68,6 +74,11 @@ func (p process) run(f func()) (err error) {
 			panic(reason)
 		case error: // how the database ends where a directory can't be synced
 			err = reason
+		case string: // how it ends where its log can't be replayed
+			if reason != "element has outstanding references" {
+				panic(reason)
+			}
+			err = errors.New(reason)
 		default:
 			panic(reason)
 		}
@@ -159,9 +170,12 @@ func TestStore_SurvivesAPowerCutAtAnyMoment(t *testing.T) {
 	}
 }
 
+// faultAt makes a fault of operation n, and tells whether it has come.
+type faultAt func(n int, logger *fatalLogger) (injector errorfs.Injector, fired func() bool)
+
 // faults are what TestStore_SurvivesFaults injects, by name: each gives operation n of a run an error,
 // or all from n on until there is room again.
-var faults = map[string]func(n int, logger *fatalLogger) (injector errorfs.Injector, fired func() bool){
+var faults = map[string]faultAt{
 	"an error": func(n int, _ *fatalLogger) (errorfs.Injector, func() bool) {
 		index := errorfs.OnIndex(int32(n))
 		return errorfs.ErrInjected.If(index), func() bool { return index.Load() < 0 }
@@ -186,34 +200,40 @@ var faults = map[string]func(n int, logger *fatalLogger) (injector errorfs.Injec
 // the runs are another process's, which is started again where it ended.
 func TestStore_SurvivesFaults(t *testing.T) {
 	for name := range faults {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			runs, ends, deaths := 0, 0, 0
-			for n, done := 0, false; !done; {
-				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFaultsChild$", "-test.v")
-				cmd.Env = append(os.Environ(), "STATE_PLAY_FAULT="+name, fmt.Sprint("STATE_PLAY_FROM=", n), "STATE_PLAY_DIR="+dir)
-				out, err := testenv.CombinedOutput(cmd) // a fault may leave it spinning
-				runs += strings.Count(string(out), "\nrun ")
-				ends += strings.Count(string(out), "\nended ")
-				switch last := strings.LastIndex(string(out), "\nrun "); {
-				case err == nil:
-					done = true
-				case strings.Contains(string(out), "--- FAIL: TestFaultsChild"), last < 0:
-					t.Fatalf("%v\n%s", err, out)
-				default: // it died of the fault
-					if _, err := fmt.Sscanf(string(out[last:]), "\nrun %d", &n); err != nil {
-						t.Fatal(err)
-					}
-					deaths++
-					recoverDead(t, dir, string(out[last:]))
-					n += thin
-				}
+		t.Run(name, func(t *testing.T) { playFaults(t, "TestFaultsChild", name, 20, recoverDead) })
+	}
+}
+
+// playFaults runs a child, a test of another process, which injects a fault into one operation after the other of a
+// life of a store, and starts it again after the operation that it died of; what it left is looked at first. Every
+// run of a life begins with a line "run N", and of all at least so many end early.
+func playFaults(t *testing.T, child, fault string, early int, recoverDead func(t *testing.T, dir, said string)) {
+	t.Helper()
+	dir := t.TempDir()
+	runs, ends, deaths := 0, 0, 0
+	for n, done := 0, false; !done; {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+child+"$", "-test.v")
+		cmd.Env = append(os.Environ(), "STATE_PLAY_FAULT="+fault, fmt.Sprint("STATE_PLAY_FROM=", n), "STATE_PLAY_DIR="+dir)
+		out, err := testenv.CombinedOutput(cmd) // a fault may leave it spinning
+		runs += strings.Count(string(out), "\nrun ")
+		ends += strings.Count(string(out), "\nended ")
+		switch last := strings.LastIndex(string(out), "\nrun "); {
+		case err == nil:
+			done = true
+		case strings.Contains(string(out), "--- FAIL: "+child), last < 0:
+			t.Fatalf("%v\n%s", err, out)
+		default: // it died of the fault
+			if _, err := fmt.Sscanf(string(out[last:]), "\nrun %d", &n); err != nil {
+				t.Fatal(err)
 			}
-			t.Logf("%d runs, %d ended by an error, %d by the database", runs, ends, deaths)
-			if runs < 40/thin || ends+deaths < 20/thin {
-				t.Errorf("got %d runs of which %d ended, want more", runs, ends+deaths)
-			}
-		})
+			deaths++
+			recoverDead(t, dir, string(out[last:]))
+			n += thin
+		}
+	}
+	t.Logf("%d runs, %d ended by an error, %d by the database", runs, ends, deaths)
+	if runs < 2*early/thin || ends+deaths < early/thin {
+		t.Errorf("got %d runs of which %d ended, want more", runs, ends+deaths)
 	}
 }
 
@@ -241,10 +261,14 @@ func recoverDead(t *testing.T, dir, said string) {
 }
 
 // TestFaultsChild is the process that TestStore_SurvivesFaults starts.
-func TestFaultsChild(t *testing.T) {
+func TestFaultsChild(t *testing.T) { faultsChild(t, playFault) }
+
+// faultsChild plays a life with a fault in operation n, and then in the next, as playFaults has asked for, until one is
+// not reached.
+func faultsChild(t *testing.T, play func(t *testing.T, fault faultAt, n int, dir string) (fired bool)) {
 	fault, dir := faults[os.Getenv("STATE_PLAY_FAULT")], os.Getenv("STATE_PLAY_DIR")
 	if fault == nil {
-		t.Skip("not started by TestStore_SurvivesFaults")
+		t.Skip("not started by another test")
 	}
 	n, err := strconv.Atoi(os.Getenv("STATE_PLAY_FROM"))
 	if err != nil {
@@ -252,26 +276,15 @@ func TestFaultsChild(t *testing.T) {
 	}
 	for fired := true; fired; n += thin {
 		fmt.Printf("\nrun %d\n", n)
-		fired = playFault(t, fault, n, dir)
+		fired = play(t, fault, n, dir)
 	}
 }
 
-func playFault(
-	t *testing.T, fault func(int, *fatalLogger) (errorfs.Injector, func() bool), n int, dir string,
-) bool {
+func playFault(t *testing.T, fault faultAt, n int, dir string) bool {
 	r := newClosedRig(process{t}, state.Policy{})
 	r.shallow, r.logger = true, newFatalLogger()
 	injector, fired := fault(n, r.logger)
-	var once sync.Once
-	r.disk = func(fs vfs.FS) vfs.FS {
-		return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			err := injector.MaybeError(op)
-			if err != nil {
-				once.Do(func() { save(t, r.fs, dir) })
-			}
-			return err
-		}))
-	}
+	r.disk = func(fs vfs.FS) vfs.FS { return saving(t, fs, r.fs, injector, dir) }
 	r.produced = func(n int) { fmt.Printf("\nlog %d\n", n) }
 	ended := make(chan error, 1)
 	go func() {
@@ -294,6 +307,19 @@ func playFault(
 		t.Fatalf("after a fault of operation %d: %v", n, err)
 	}
 	return fired()
+}
+
+// saving is a file system with faults, which are injected into what lies over a disk: it is saved as it is when the first
+// comes.
+func saving(t *testing.T, over vfs.FS, disk *vfs.MemFS, injector errorfs.Injector, dir string) vfs.FS {
+	var once sync.Once
+	return errorfs.Wrap(over, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		err := injector.MaybeError(op)
+		if err != nil {
+			once.Do(func() { save(t, disk, dir) })
+		}
+		return err
+	}))
 }
 
 // save puts a disk where the process that started this one finds it.
