@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ func readFiles(t *testing.T, fs vfs.FS, dir string) files {
 	all := files{}
 	for _, name := range names {
 		f, err := fs.Open(fs.PathJoin(dir, name))
+		if errors.Is(err, os.ErrNotExist) { // a table that was merged into another goes when the database comes to it
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
