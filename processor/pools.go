@@ -1,10 +1,10 @@
 package processor
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"sync"
 
-	"github.com/klauspost/compress/s2"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -25,13 +25,13 @@ func (p *fetchPool) GetRecords(n int) []kgo.Record { return p.records.get(n) }
 // PutRecords takes a slice back.
 func (p *fetchPool) PutRecords(records []kgo.Record) { p.records.put(records) }
 
-// GetDecompressBytes returns a slice to decompress into. Only Snappy's raw format says how long it has to be; the
+// GetDecompressBytes returns a slice to decompress into. Snappy's raw format begins with the length it has to have; the
 // client grows what is too small.
 func (p *fetchPool) GetDecompressBytes(compressed []byte, codec kgo.CompressionCodecType) []byte {
 	n := 2 * len(compressed)
 	if codec == kgo.CodecSnappy {
-		if decoded, err := s2.DecodedLen(compressed); err == nil && decoded <= decompressedMost {
-			n = decoded
+		if decoded, read := binary.Uvarint(compressed); read > 0 && decoded <= decompressedMost {
+			n = int(decoded)
 		}
 	}
 	return p.bytes.get(n)
