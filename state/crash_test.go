@@ -74,11 +74,6 @@ func (p process) run(f func()) (err error) {
 			panic(reason)
 		case error: // how the database ends where a directory can't be synced
 			err = reason
-		case string: // how it ends where its log can't be replayed
-			if reason != "element has outstanding references" {
-				panic(reason)
-			}
-			err = errors.New(reason)
 		default:
 			panic(reason)
 		}

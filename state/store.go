@@ -116,7 +116,7 @@ func openLocked(dir string, fs vfs.FS, o *pebble.Options) (*pebble.DB, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInUse, dir, err)
 	}
 	o.Lock = lock
-	db, err := pebble.Open(dir, o)
+	db, err := openDB(dir, o)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf(
 			"open state directory %s: %w; if its files are damaged, delete it: it is a cache", dir, err), lock.Close())
@@ -232,6 +232,17 @@ func (s *Store) Partitions() ([]int32, error) {
 
 // Metrics describes the database for people.
 func (s *Store) Metrics() *pebble.Metrics { return s.db.Metrics() }
+
+// openDB opens the database. One that can't write while it replays its log, as on a full disk, panics as it closes what
+// it has opened: that is an error like others.
+func openDB(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			db, err = nil, fmt.Errorf("a file could not be written, as on a full disk: %v", reason)
+		}
+	}()
+	return pebble.Open(dir, o)
+}
 
 // quiet passes Pebble's errors on to the log and drops its chatter.
 type quiet struct{ log *slog.Logger }
