@@ -94,7 +94,7 @@ func (s *storm) openStores() {
 			if store.readsFirst() {
 				store.record.OrderGrace = stormGrace
 			} else {
-				store.record.InFlight = topics.InFlightOff
+				store.record.InFlight = topics.InFlightOff // they sell nothing
 			}
 			if store.twin == nil {
 				store.record.Options = fmt.Appendf(nil, `{"url":%q,"batch":20,"rate":%d,"in_flight":%d}`,

@@ -121,10 +121,10 @@ func growHeap(bytes int) {
 
 func benchPipeline(b *testing.B, c *benchBroker, skus int, zipf float64) {
 	b.Helper()
-	if !c.real { // the broker's records are in this process too
-		growHeap(8 << 30)
-	}
 	n := benchEvents()
+	if !c.real { // the broker's records are in this process too: with all garbage, some 2 KiB an event
+		growHeap(n * 2 << 10)
+	}
 	next := ledgerLines(skus, zipf)
 	if _, err := testenv.Produce(b.Context(), c.Cluster, next, testenv.ProduceConfig{Prefix: benchPrefix, Events: n}); err != nil {
 		b.Fatal(err)
